@@ -1,0 +1,434 @@
+//! What happened, as plain data.
+//!
+//! A [`Recording`] is everything the tracer saw of one run, raw and unedited, in the order in
+//! which it became final. It is written as JSON (version [`VERSION`], schema in
+//! `book/src/reference/recording.schema.json`) and read back by `lab show`. Nothing here knows how
+//! it was obtained or how it will be drawn.
+//!
+//! Two recordings are *the same* when they are equal but for `at`, `pid`, `tid` and the header's
+//! `kernel` and `isolation`: see [`Recording::same_as`].
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+
+/// The version of the JSON form that this program writes, and the newest that it reads.
+pub const VERSION: u32 = 1;
+
+/// How many bytes of one buffer a recording keeps; the true length is kept beside them.
+pub const BYTES_KEPT: usize = 4096;
+
+/// One run: its header, the events of all its roles in one order, and how it ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    pub version: u32,
+    /// The lesson's whole name (`01-one-shot`), or null for `lab trace`.
+    pub lesson: Option<String>,
+    pub isolation: Isolation,
+    /// `x86_64` or `aarch64`.
+    pub arch: String,
+    /// The kernel's release, as uname(2) gives it.
+    pub kernel: String,
+    pub schedule: Schedule,
+    /// The seed of a random schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    pub roles: Vec<Role>,
+    /// Every open file description that an event names, in order of creation.
+    pub sockets: Vec<Socket>,
+    pub events: Vec<Event>,
+    /// Reserved for the packets seen on the wire.
+    #[serde(default)]
+    pub packets: Vec<serde_json::Value>,
+    pub end: End,
+}
+
+impl Recording {
+    /// Whether two runs did the same thing: all is equal but for facts of the machine and the moment.
+    pub fn same_as(&self, other: &Recording) -> bool {
+        self.without_machine_facts() == other.without_machine_facts()
+    }
+
+    /// The recording with `at`, `pid`, `tid`, `kernel` and `isolation` blanked.
+    pub fn without_machine_facts(&self) -> Recording {
+        let mut bare = self.clone();
+        bare.isolation = Isolation::default();
+        bare.kernel.clear();
+        bare.end.at = 0;
+        for event in &mut bare.events {
+            (event.at, event.pid, event.tid) = (0, 0, 0);
+        }
+        bare
+    }
+
+    /// What the run's programs were and did to an open file description.
+    pub fn socket(&self, id: SocketId) -> Option<&Socket> {
+        self.sockets.iter().find(|socket| socket.id == id)
+    }
+}
+
+/// What the programs were shut in, and what this machine refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Isolation {
+    /// The namespaces that the run had to itself: `user`, `net`, `pid`, `mnt`, `ipc`, `uts`.
+    pub namespaces: Vec<String>,
+    /// What could not be had, each with its errno: `net: EPERM`.
+    #[serde(default)]
+    pub lacking: Vec<String>,
+}
+
+/// Who runs next when several threads could.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    /// One at a time until it blocks, then the first in role order. Time is virtual.
+    Lockstep,
+    /// All at once, as without the lab. Time is real and the order may differ in every run.
+    Free,
+    /// One at a time until it blocks, then any, by seed. Time is virtual.
+    Random,
+}
+
+/// One of the programs of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Role {
+    pub name: String,
+    /// The command as it was run, program first.
+    pub command: Vec<String>,
+    /// Whether it must end by itself (`false`: a server that is ended by the lab). `None`: not declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<bool>,
+}
+
+/// Names an open file description for the length of a recording: 1, 2, 3 … in order of appearance.
+///
+/// A duplicate, an inherited or a passed descriptor has the id of the description that it refers to;
+/// a reused descriptor number has the id of the new description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SocketId(pub u32);
+
+/// An open file description that events speak of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Socket {
+    pub id: SocketId,
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// The role in which it first appeared.
+    pub role: String,
+    /// The description at the other end, where both ends are in the recording.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<SocketId>,
+    /// For a socket that came out of accept(2): the listener.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_from: Option<SocketId>,
+}
+
+/// What kind of thing a description is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Kind {
+    /// `domain`, `type` and `protocol` by name, as socket(2) takes them (`AF_INET`, `SOCK_STREAM`, `IPPROTO_TCP`).
+    Socket {
+        domain: String,
+        #[serde(rename = "type")]
+        type_: String,
+        protocol: String,
+    },
+    PipeRead,
+    PipeWrite,
+    EventFd,
+    TimerFd,
+    SignalFd,
+    Epoll,
+    Stdin,
+    Stdout,
+    Stderr,
+    /// A descriptor whose kind the kernel did not tell.
+    Unknown,
+}
+
+/// One call, signal or end of a thread.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// 1, 2, 3 …: the order in which results became final.
+    pub seq: u64,
+    pub role: String,
+    /// The process within its role, 1 for the program itself, then in order of creation.
+    pub process: u32,
+    /// The thread within its role, 1 for the program's first, then in order of creation.
+    pub thread: u32,
+    /// The API's name: `recv`, `accept`, `fork`; `signal`, `exit` and `killed` for what is no call.
+    pub call: Cow<'static, str>,
+    /// The kernel's name: `recvfrom`, `accept4`, `clone3`; empty for what is no call.
+    pub syscall: Cow<'static, str>,
+    pub args: Vec<Arg>,
+    /// What the kernel returned; null for a call that never did (exit, or ended while it waited).
+    pub ret: Option<i64>,
+    /// The error's name, if it failed.
+    pub errno: Option<Cow<'static, str>>,
+    /// The description that the call was about.
+    pub socket: Option<SocketId>,
+    /// The data that really moved, at most [`BYTES_KEPT`] of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<Bytes>,
+    /// The TCP state of the socket after the call.
+    pub state: Option<serde_json::Value>,
+    /// Whether it had to wait.
+    pub blocked: bool,
+    /// For a call that waited: the `seq` of the last event before it began to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+    /// What the recorder did to this call, if anything: `refused by the lab`, `timer fired`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Cow<'static, str>>,
+    pub pid: i32,
+    pub tid: i32,
+    /// Nanoseconds of real time since the run began.
+    pub at: u64,
+}
+
+impl Event {
+    /// Whether the call failed with this error (`EINTR`, `EPIPE` …).
+    pub fn failed_with(&self, errno: &str) -> bool {
+        self.errno.as_deref() == Some(errno)
+    }
+
+    /// The argument of this name.
+    pub fn arg(&self, name: &str) -> Option<&Value> {
+        self.args.iter().find(|arg| arg.name == name).map(|arg| &arg.value)
+    }
+}
+
+/// One argument of a call, decoded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Arg {
+    /// The name that the manual page gives it: `sockfd`, `addr`, `backlog`.
+    pub name: Cow<'static, str>,
+    #[serde(flatten)]
+    pub value: Value,
+}
+
+/// A decoded value. No pointer ever appears here: they differ from run to run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Value {
+    Int {
+        value: i64,
+    },
+    /// A descriptor, and the description that it referred to at the call. -1 and the like are kept as they are.
+    Fd {
+        value: i32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        socket: Option<SocketId>,
+    },
+    /// A constant or a set of flags: the number, and its name as C writes it (`SOCK_STREAM|SOCK_CLOEXEC`,
+    /// `0x40` for what has no name).
+    Named {
+        value: u64,
+        text: String,
+    },
+    /// A buffer. For an input what the program gave, for an output what the kernel put there.
+    Bytes(Bytes),
+    /// A C string: a path, a name.
+    Text {
+        value: String,
+    },
+    Addr(SockAddr),
+    List {
+        items: Vec<Value>,
+    },
+    Struct {
+        fields: Vec<Arg>,
+    },
+    /// A process or thread by its number within the role, not by its pid. 0 when it is not one of ours.
+    Process {
+        value: u32,
+    },
+    /// A null pointer.
+    Null,
+    /// A pointer whose target is not decoded, could not be read, or was not filled in.
+    Opaque,
+}
+
+/// Bytes of a program, cut at [`BYTES_KEPT`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bytes {
+    /// How many there were.
+    pub len: u64,
+    /// The first of them.
+    pub data: Vec<u8>,
+}
+
+impl Bytes {
+    /// Keeps the first [`BYTES_KEPT`] of `data`.
+    pub fn new(data: &[u8]) -> Bytes {
+        Bytes { len: data.len() as u64, data: data[..data.len().min(BYTES_KEPT)].to_vec() }
+    }
+
+    /// Whether some of them were not kept.
+    pub fn is_cut(&self) -> bool {
+        self.len > self.data.len() as u64
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct BytesJson {
+    len: u64,
+    base64: String,
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        BytesJson { len: self.len, base64: BASE64.encode(&self.data) }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        let json = BytesJson::deserialize(deserializer)?;
+        let data = BASE64.decode(&json.base64).map_err(serde::de::Error::custom)?;
+        Ok(Bytes { len: json.len, data })
+    }
+}
+
+/// A socket address, in host byte order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "family", rename_all = "lowercase")]
+pub enum SockAddr {
+    Inet {
+        ip: Ipv4Addr,
+        port: u16,
+    },
+    Inet6 {
+        ip: Ipv6Addr,
+        port: u16,
+        flowinfo: u32,
+        scope: u32,
+    },
+    /// A path; empty for an unnamed socket.
+    Unix {
+        path: String,
+    },
+    /// An abstract name, without its leading zero byte.
+    Abstract {
+        name: String,
+    },
+    Netlink {
+        pid: u32,
+        groups: u32,
+    },
+    /// `protocol` in host byte order; `addr` the link-layer address in hexadecimal.
+    Packet {
+        protocol: u16,
+        ifindex: i32,
+        hatype: u16,
+        pkttype: u8,
+        addr: String,
+    },
+    /// `AF_UNSPEC`, which dissolves a datagram socket's association.
+    Unspec,
+    /// A family that is not decoded: its number and the bytes after it in hexadecimal.
+    Other {
+        number: u16,
+        data: String,
+    },
+}
+
+impl fmt::Display for SockAddr {
+    /// As people write addresses: `127.0.0.1:9999`, `[::1]:80`, `/run/x`, `@abstract`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SockAddr::Inet { ip, port } => write!(f, "{ip}:{port}"),
+            SockAddr::Inet6 { ip, port, scope: 0, .. } => write!(f, "[{ip}]:{port}"),
+            SockAddr::Inet6 { ip, port, scope, .. } => write!(f, "[{ip}%{scope}]:{port}"),
+            SockAddr::Unix { path } if path.is_empty() => f.write_str("unnamed"),
+            SockAddr::Unix { path } => f.write_str(path),
+            SockAddr::Abstract { name } => write!(f, "@{name}"),
+            SockAddr::Netlink { pid, groups } => write!(f, "netlink {pid}, groups {groups:#x}"),
+            SockAddr::Packet { protocol, ifindex, .. } => {
+                write!(f, "packet {protocol:#06x}, interface {ifindex}")
+            }
+            SockAddr::Unspec => f.write_str("AF_UNSPEC"),
+            SockAddr::Other { number, data } => write!(f, "family {number}, {data}"),
+        }
+    }
+}
+
+/// How a run ended, as a whole and for each role.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    pub reason: Reason,
+    pub roles: Vec<RoleEnd>,
+    /// Who was still waiting, in which call, for whom: the chain of a deadlock, or what a server served.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<Waiting>,
+    /// Nanoseconds of real time since the run began.
+    pub at: u64,
+}
+
+/// Why nothing more was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum Reason {
+    /// Every program ended by itself.
+    Finished,
+    /// Those left wait for somebody outside: the lab ended them.
+    Serving,
+    /// Those left wait for each other, or a role that should have ended is blocked for ever.
+    Deadlock,
+    /// A bound of the lab was reached: which, with its figure.
+    Limit { what: String },
+    /// The user ended it (Ctrl-C).
+    Interrupted,
+}
+
+/// How one role's first process ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleEnd {
+    pub role: String,
+    #[serde(flatten)]
+    pub how: Ending,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "lowercase")]
+pub enum Ending {
+    /// It called exit(2) or returned from main.
+    Exited { status: i32 },
+    /// A signal ended it: `SIGPIPE`.
+    Signalled { signal: String },
+    /// The lab ended it, and why.
+    Killed { why: String },
+    /// It was never started: what it should start after did not happen.
+    NeverStarted,
+}
+
+/// One thread that waits at the end of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    pub role: String,
+    pub process: u32,
+    pub thread: u32,
+    /// The `seq` of the unfinished call's event, which has no result.
+    pub event: u64,
+    /// Whom it waits for.
+    #[serde(rename = "for")]
+    pub for_: Vec<Party>,
+}
+
+/// Somebody who could end a wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "who", rename_all = "lowercase")]
+pub enum Party {
+    /// A thread of this recording.
+    Thread { role: String, thread: u32 },
+    /// Somebody who is not part of it: a client to come, a datagram, a person at the keyboard.
+    Outside { what: String },
+    /// Nobody: the other end is gone.
+    Nobody,
+}

@@ -1,1 +1,450 @@
-//! stub
+//! Runs programs under ptrace and says what they did, call by call.
+//!
+//! ```text
+//!            ┌─ settle ── every thread stands still or sleeps in the kernel (quiescence)
+//!  next() ───┼─ choose ── exactly one of those that stand still may go on (the schedule)
+//!            └─ act ───── enter: a call begins · leave: it has returned · signals ──→ Event
+//! ```
+//!
+//! A seccomp filter stops each thread at the calls of interest; each stop is a [`stop::Stopped`] that is
+//! used up by resuming it. Where the schedule is lockstep or random, at most one thread executes program
+//! code at any moment: it runs until it really blocks in the kernel, and a thread that is woken stops at its call's return
+//! before any code of its own. So the order of events depends on the programs and on nothing else. Time is
+//! virtual then ([`clock`], [`time_limits`]). The free schedule resumes every stop at once.
+//!
+//! The tracer knows nothing of lessons: [`Step::Quiet`] tells its caller that nobody can move,
+//! and the caller decides whether the outside world does something, time passes, or the run is over.
+
+mod clock;
+mod descriptors;
+mod enter;
+mod filter;
+mod handlers;
+pub mod launch;
+mod leave;
+mod memory;
+mod proc;
+mod registers;
+mod settle;
+mod stop;
+mod time_limits;
+mod timers;
+mod tracees;
+mod waits;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+
+use crate::error::{Error, Result};
+use crate::event::{End, Ending, Event, Reason, RoleEnd, Schedule, SockAddr, Socket};
+
+use clock::Clock;
+use descriptors::Descriptors;
+use launch::{Program, Setup, Streams};
+use stop::{Gone, Stopped};
+use tracees::{Held, Key, Process, Role, Thread};
+
+pub use settle::{catch_signals, was_interrupted};
+
+/// What the tracer must ask of the kernel's sockets, through descriptors of the tracees.
+///
+/// No duplicate may outlive the call: a held one would swallow the FIN of a close.
+pub trait Kernel {
+    /// The local and the remote address; the remote is [`SockAddr::Unspec`] if there is none.
+    fn endpoints(&self, pid: i32, fd: i32) -> Option<(SockAddr, SockAddr)>;
+    /// The address family, the type and the protocol, as numbers.
+    fn kind(&self, pid: i32, fd: i32) -> Option<(i32, i32, i32)>;
+    /// If the socket is of an internet family and has no port yet, makes the kernel choose `port`.
+    fn fix_port(&self, pid: i32, fd: i32, port: u16) -> bool;
+    /// Lets a timerfd expire once, now.
+    fn expire(&self, pid: i32, fd: i32) -> bool;
+    /// The inode of the unix socket that this one is connected to.
+    fn unix_peer(&self, inode: u64) -> Option<u64>;
+}
+
+/// How a run is to be recorded.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Settings {
+    pub schedule: Schedule,
+    /// Chooses among the threads that can run, for [`Schedule::Random`].
+    pub seed: u64,
+    pub streams: Streams,
+    /// Whether io_uring is let through, unseen, rather than refused with ENOSYS.
+    pub allow_io_uring: bool,
+    /// Real time after which the run is ended, if any.
+    pub timeout: Option<Duration>,
+}
+
+/// What the tracer has to say next.
+pub enum Step {
+    Event(Box<Event>),
+    /// Nobody can move: every thread sleeps, and what was sent has arrived.
+    Quiet,
+    /// No thread is left.
+    Over,
+    /// A bound of the lab was reached, or the user ended the run: [`Tracer::finish`] comes next.
+    Stop(Reason),
+}
+
+/// Bounds that keep a run from going on for ever. Counts, never milliseconds, but for a thread that computes
+/// without a call.
+mod bounds {
+    use std::time::Duration;
+
+    /// Calls of one thread in a row after which another that could run is let in.
+    pub const STREAK: u32 = 500;
+    /// Recorded calls in a row that moved nothing: `recv` of an ended stream, EAGAIN.
+    pub const IDLE_RECORDED: u32 = 5_000;
+    /// Unrecorded calls in a row (looks at the clock, yields).
+    pub const IDLE_HIDDEN: u32 = 200_000;
+    /// Times that one timer fires with nothing else happening.
+    pub const IDLE_TIMERS: u32 = 200;
+    /// Events of one run in lockstep.
+    pub const EVENTS: u64 = 1_000_000;
+    /// Processor time without a call after which another thread is let in.
+    pub const COMPUTES: Duration = Duration::from_secs(1);
+    /// Processor time without a call after which the run is ended.
+    pub const COMPUTES_FOR_EVER: Duration = Duration::from_secs(10);
+}
+
+pub struct Tracer {
+    settings: Settings,
+    kernel: Box<dyn Kernel>,
+    start: Instant,
+    setup_files: libc::rlimit,
+    affinity: libc::cpu_set_t,
+    trapped: Vec<u32>,
+
+    roles: Vec<Role>,
+    processes: Vec<Process>,
+    threads: BTreeMap<Key, Thread>,
+    by_tid: HashMap<i32, Key>,
+    /// First stops of threads whose parent's event has not come yet. ptrace(2), PTRACE_O_TRACECLONE:
+    /// either may be first.
+    unclaimed: HashMap<i32, Stopped>,
+    /// Threads that have died since the last decision, to be told in the order of their keys.
+    dead: Vec<(Thread, stop::Status)>,
+
+    descriptors: Descriptors,
+    clock: Clock,
+    random: Random,
+    next_port: u16,
+
+    /// Who holds the token: the thread that was resumed last.
+    current: Option<Key>,
+    /// Whom the last resumed thread may have woken.
+    woken: settle::Wakes,
+    rotate: bool,
+    streak: u32,
+    idle_recorded: u32,
+    idle_hidden: u32,
+    backlog: proc::Backlog,
+    stop: Option<Reason>,
+
+    seq: u64,
+    out: VecDeque<Box<Event>>,
+}
+
+impl Tracer {
+    /// Prepares to record. The calling process must have one thread, and be subreaper or pid 1.
+    pub fn new(settings: Settings, kernel: Box<dyn Kernel>) -> Result<Tracer> {
+        settle::block_child_signals();
+        let serial = settings.schedule != Schedule::Free;
+        let (setup_files, affinity) = (raise_file_limit(), affinity());
+        if serial {
+            // One processor for tracer and tracees: a stop is then a switch, not a wake-up across processors,
+            // and no packet can be half delivered on another one while the tracer looks.
+            pin_to_one(&affinity);
+        }
+        Ok(Tracer {
+            trapped: filter::trapped(serial),
+            random: Random::new(settings.seed),
+            settings,
+            kernel,
+            start: Instant::now(),
+            setup_files,
+            affinity,
+            roles: Vec::new(),
+            processes: Vec::new(),
+            threads: BTreeMap::new(),
+            by_tid: HashMap::new(),
+            unclaimed: HashMap::new(),
+            dead: Vec::new(),
+            descriptors: Descriptors::default(),
+            clock: Clock::default(),
+            next_port: FIRST_PORT,
+            current: None,
+            woken: settle::Wakes::All,
+            rotate: false,
+            streak: 0,
+            idle_recorded: 0,
+            idle_hidden: 0,
+            backlog: proc::Backlog::open(),
+            stop: None,
+            seq: 0,
+            out: VecDeque::new(),
+        })
+    }
+
+    /// Starts a program as the next role. It stands before its first instruction until it is chosen.
+    pub fn start(&mut self, name: &str, program: &Program) -> Result<()> {
+        let setup = Setup {
+            streams: self.settings.streams,
+            trapped: &self.trapped,
+            keep_addresses: self.is_serial(),
+            affinity: None,
+            files: self.setup_files,
+        };
+        let launched = launch::launch(program, &setup)?;
+        let tid = launched.tid;
+        let (ours, failure) = launched.go();
+        self.add_role(name, tid, ours, failure);
+        self.await_exec(tid, program)
+    }
+
+    /// Whether one thread runs at a time.
+    fn is_serial(&self) -> bool {
+        self.settings.schedule != Schedule::Free
+    }
+
+    /// Nanoseconds since the run began, in real time.
+    pub fn elapsed(&self) -> u64 {
+        self.start.elapsed().as_nanos() as u64
+    }
+
+    /// The next thing that happened.
+    pub fn next_step(&mut self) -> Result<Step> {
+        loop {
+            if let Some(event) = self.out.pop_front() {
+                return Ok(Step::Event(event));
+            }
+            if let Some(reason) = self.stop.take() {
+                return Ok(Step::Stop(reason));
+            }
+            if self.threads.is_empty() && self.unclaimed.is_empty() {
+                return Ok(Step::Over);
+            }
+            let chosen = if self.is_serial() {
+                self.settle()?;
+                if !self.out.is_empty() || self.stop.is_some() || self.threads.is_empty() {
+                    continue;
+                }
+                self.choose()
+            } else {
+                match self.await_any()? {
+                    settle::Free::Act(key) => Some(key),
+                    settle::Free::Again => continue,
+                    settle::Free::Quiet => None,
+                }
+            };
+            match chosen {
+                Some(key) => self.act(key),
+                None => return Ok(Step::Quiet),
+            }
+        }
+    }
+
+    /// One of the threads that stand still: the one that ran last if it can go on, else the first in order of
+    /// roles and threads; or any, by seed.
+    fn choose(&mut self) -> Option<Key> {
+        let can_run = |thread: &Thread| thread.held.is_some();
+        if self.settings.schedule == Schedule::Random {
+            let keys: Vec<Key> =
+                self.threads.iter().filter(|(_, it)| can_run(it)).map(|(&key, _)| key).collect();
+            let at = self.random.below(keys.len().max(1) as u64) as usize;
+            return keys.get(at).copied();
+        }
+        let rotate = std::mem::take(&mut self.rotate) || self.streak > bounds::STREAK;
+        if let Some(current) = self.current
+            && self.threads.get(&current).is_some_and(can_run)
+            && !rotate
+        {
+            return Some(current);
+        }
+        self.streak = 0;
+        let after = self.current.filter(|_| rotate);
+        let later = after.and_then(|after| {
+            let mut later = self.threads.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded));
+            later.find(|(_, thread)| can_run(thread))
+        });
+        let found = later.or_else(|| self.threads.iter().find(|(_, thread)| can_run(thread)));
+        found.map(|(&key, _)| key)
+    }
+
+    /// Lets the chosen thread go on from its stop.
+    fn act(&mut self, key: Key) {
+        self.current = Some(key);
+        let Some(held) = self.threads.get_mut(&key).and_then(|thread| thread.held.take()) else { return };
+        let done = match held {
+            Held::Ready(stopped) => stopped.resume(0),
+            Held::Entry(stopped, at) => self.enter(key, stopped, at),
+            Held::Return(stopped) => self.leave(key, stopped),
+            Held::Signal(stopped, signal) => self.deliver(key, stopped, signal),
+        };
+        if let (Err(Gone), Some(thread)) = (done, self.threads.get_mut(&key)) {
+            thread.dying = true;
+        }
+    }
+
+    /// The sockets and other descriptions that events have spoken of so far.
+    pub fn sockets(&self) -> Vec<Socket> {
+        self.descriptors.mentioned()
+    }
+
+    /// Gives a role a piece of text on its stdin. False if it has none of the lab's, or it was closed.
+    pub fn type_in(&mut self, role: usize, text: &[u8]) -> bool {
+        self.woken = settle::Wakes::All;
+        let stdin = self.roles.get(role).and_then(|role| role.stdin.as_ref());
+        // A pipe holds 64 KiB; a line of a scenario fits.
+        stdin.is_some_and(|stdin| nix::unistd::write(stdin, text) == Ok(text.len()))
+    }
+
+    /// Ends a role's stdin.
+    pub fn end_input(&mut self, role: usize) {
+        self.woken = settle::Wakes::All;
+        if let Some(role) = self.roles.get_mut(role) {
+            role.stdin = None;
+        }
+    }
+
+    /// The first role, in order, of which a thread waits to read its stdin.
+    pub fn waits_for_input(&self) -> Option<usize> {
+        let reads_stdin = |thread: &&Thread| {
+            let call = thread.call.as_ref();
+            call.is_some_and(|call| call.blocked && self.waits_on_stdin(thread, call))
+        };
+        let open = |role: usize| self.roles[role].stdin.is_some();
+        self.threads.values().filter(reads_stdin).map(|thread| thread.role).find(|&role| open(role))
+    }
+
+    /// Whether every process of the role has ended.
+    pub fn has_ended(&self, role: usize) -> bool {
+        self.threads.values().all(|thread| thread.role != role)
+    }
+
+    /// Ends whatever is left and says how the run ended. Unfinished calls come as events first.
+    pub fn finish(&mut self, reason: Reason) -> (Vec<Event>, End) {
+        let at = self.elapsed();
+        let waiting = self.unfinished();
+        let killed_for = match &reason {
+            Reason::Finished => "nothing",
+            Reason::Serving => "it was still serving",
+            Reason::Deadlock => "deadlock",
+            Reason::Limit { .. } => "a limit was reached",
+            Reason::Interrupted => "the run was interrupted",
+        };
+        let roles = self
+            .roles
+            .iter()
+            .map(|role| RoleEnd {
+                role: role.name.clone(),
+                how: role.end.clone().unwrap_or(Ending::Killed { why: killed_for.into() }),
+            })
+            .collect();
+        self.kill_all();
+        let events = self.out.drain(..).map(|event| *event).collect();
+        (events, End { reason, roles, waiting, at })
+    }
+
+    fn kill_all(&mut self) {
+        for process in self.processes.iter().filter(|process| process.alive) {
+            // SAFETY: kill(2) takes plain numbers; the process is a tracee of ours that was not reaped.
+            unsafe { libc::kill(process.pid, libc::SIGKILL) };
+        }
+        let patience = Instant::now();
+        loop {
+            match stop::wait_status(-1) {
+                // A stop may come before the death: the kill is already under way.
+                Ok((tid, stop::Status::Stopped(_))) => {
+                    // SAFETY: as above; a thread that was not known yet is killed with its process.
+                    unsafe { libc::kill(tid, libc::SIGKILL) };
+                    let _ = Stopped::new(tid).resume(0);
+                }
+                Ok(_) => {}
+                Err(Errno::EINTR) if patience.elapsed() < Duration::from_secs(5) => {}
+                Err(_) => break,
+            }
+        }
+        self.threads.clear();
+        self.by_tid.clear();
+    }
+}
+
+impl Drop for Tracer {
+    fn drop(&mut self) {
+        if self.processes.iter().any(|process| process.alive) {
+            self.kill_all();
+        }
+    }
+}
+
+/// The first port that the kernel is made to choose for sockets without one.
+pub const FIRST_PORT: u16 = 41_000;
+
+/// A small generator (SplitMix64): the same numbers for the same seed on every machine.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `bound`, which must not be 0.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+}
+
+/// The limit on open files that programs are to have; the tracer's own is raised, since it keeps two files
+/// open for each thread.
+fn raise_file_limit() -> libc::rlimit {
+    let mut limit = libc::rlimit { rlim_cur: 1024, rlim_max: 4096 };
+    // SAFETY: getrlimit fills `limit`; setrlimit reads `raised`.
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
+        let raised = libc::rlimit { rlim_cur: limit.rlim_max, rlim_max: limit.rlim_max };
+        libc::setrlimit(libc::RLIMIT_NOFILE, &raised);
+    }
+    limit
+}
+
+/// The processors that this process may use.
+fn affinity() -> libc::cpu_set_t {
+    // SAFETY: cpu_set_t is plain data; sched_getaffinity fills it.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut set);
+        set
+    }
+}
+
+fn pin_to_one(allowed: &libc::cpu_set_t) {
+    // SAFETY: plain data and numbers; a refusal only costs speed.
+    unsafe {
+        let here = libc::sched_getcpu();
+        if here >= 0 && libc::CPU_ISSET(here as usize, allowed) {
+            let mut one: libc::cpu_set_t = std::mem::zeroed();
+            libc::CPU_SET(here as usize, &mut one);
+            libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &one);
+        }
+    }
+}
+
+/// A role's stdin, as far as the lab holds it.
+type Stdin = Option<OwnedFd>;
+
+fn cannot_start(program: &Program, errno: Errno) -> Error {
+    let program = program.command.first().cloned().unwrap_or_default();
+    Error::CannotStart { program, errno }
+}

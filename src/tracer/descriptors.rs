@@ -1,0 +1,251 @@
+//! Which open file description a descriptor refers to: over dup, fork, exec, passing and reuse.
+//!
+//! The tracer sees every call that gives a number another meaning, so the tables here are exact for
+//! what they follow: sockets, pipes, event and timer descriptors, epoll instances and the standard streams.
+//! Any other descriptor (a file, a directory) is simply absent. A description gets its public
+//! [`SocketId`] when an event first speaks of it, so the ids count in order of appearance.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::event::{Kind, SockAddr, Socket, SocketId};
+
+/// An open file description, by its place in [`Descriptors`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Open(usize);
+
+/// A table of descriptors, which threads share or copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Table(usize);
+
+/// What the tracer keeps about a description.
+#[derive(Debug)]
+pub struct Description {
+    pub kind: Kind,
+    /// The role that made it.
+    pub role: String,
+    id: Option<SocketId>,
+    /// The kernel's number for a socket or a pipe: the same for every descriptor of it.
+    pub inode: Option<u64>,
+    pub peer: Option<Open>,
+    pub accepted_from: Option<Open>,
+    /// listen(2) has succeeded on it.
+    pub listens: bool,
+    /// It has a local address, so the kernel will not choose a port any more.
+    pub bound: bool,
+    /// SO_RCVTIMEO and SO_SNDTIMEO as the program set them, in nanoseconds; 0 for none.
+    pub receive_timeout: u64,
+    pub send_timeout: u64,
+    /// The local and the remote address, once connected.
+    pub endpoints: Option<(SockAddr, SockAddr)>,
+    /// For an epoll instance: what it was told to watch.
+    pub watched: Vec<Open>,
+    /// For a timerfd: the clock it was made for.
+    pub timer_clock: i32,
+    /// For a timerfd: when it expires next and how often then, in nanoseconds of virtual time.
+    pub timer: Option<Timer>,
+    /// Times that it fired with nothing else happening.
+    pub timer_fires: u32,
+    /// How many of its descriptors are on their way in a message (SCM_RIGHTS).
+    in_flight: usize,
+}
+
+/// A timer of a timerfd or of setitimer(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// Virtual time since the start of the run.
+    pub deadline: u64,
+    /// 0: only once.
+    pub interval: u64,
+}
+
+#[derive(Default)]
+struct Entries {
+    open: BTreeMap<i32, Open>,
+    /// Numbers that meant something until they were closed: using one again is worth an event.
+    closed: BTreeSet<i32>,
+    users: usize,
+}
+
+#[derive(Default)]
+pub struct Descriptors {
+    all: Vec<Description>,
+    named: u32,
+    tables: Vec<Entries>,
+}
+
+impl Descriptors {
+    /// A description that has just come into being.
+    pub fn open(&mut self, kind: Kind, role: &str) -> Open {
+        self.all.push(Description {
+            kind,
+            role: role.to_string(),
+            id: None,
+            inode: None,
+            peer: None,
+            accepted_from: None,
+            listens: false,
+            bound: false,
+            receive_timeout: 0,
+            send_timeout: 0,
+            endpoints: None,
+            watched: Vec::new(),
+            timer_clock: libc::CLOCK_MONOTONIC,
+            timer: None,
+            timer_fires: 0,
+            in_flight: 0,
+        });
+        Open(self.all.len() - 1)
+    }
+
+    pub fn get(&self, open: Open) -> &Description {
+        &self.all[open.0]
+    }
+
+    pub fn get_mut(&mut self, open: Open) -> &mut Description {
+        &mut self.all[open.0]
+    }
+
+    /// All descriptions ever made, with their places.
+    pub fn iter(&self) -> impl Iterator<Item = (Open, &Description)> {
+        self.all.iter().enumerate().map(|(at, description)| (Open(at), description))
+    }
+
+    /// The public id, given on first mention.
+    pub fn id(&mut self, open: Open) -> SocketId {
+        if let Some(id) = self.all[open.0].id {
+            return id;
+        }
+        self.named += 1;
+        let id = SocketId(self.named);
+        self.all[open.0].id = Some(id);
+        id
+    }
+
+    /// The description that was given this public id.
+    pub fn by_id(&self, id: SocketId) -> Option<Open> {
+        self.all.iter().position(|description| description.id == Some(id)).map(Open)
+    }
+
+    /// What events have spoken of, in order of first mention.
+    pub fn mentioned(&self) -> Vec<Socket> {
+        let mut sockets: Vec<Socket> = self.all.iter().filter_map(|it| self.public(it)).collect();
+        sockets.sort_by_key(|socket| socket.id);
+        sockets
+    }
+
+    /// The public form of one description, if an event has spoken of it.
+    pub fn socket(&self, open: Open) -> Option<Socket> {
+        self.public(&self.all[open.0])
+    }
+
+    fn public(&self, description: &Description) -> Option<Socket> {
+        let id_of = |open: Option<Open>| open.and_then(|open| self.all[open.0].id);
+        Some(Socket {
+            id: description.id?,
+            kind: description.kind.clone(),
+            role: description.role.clone(),
+            peer: id_of(description.peer),
+            accepted_from: id_of(description.accepted_from),
+        })
+    }
+
+    /// An empty table with one user.
+    pub fn new_table(&mut self) -> Table {
+        self.tables.push(Entries { users: 1, ..Entries::default() });
+        Table(self.tables.len() - 1)
+    }
+
+    /// A thread that shares the table (CLONE_FILES).
+    pub fn share(&mut self, table: Table) -> Table {
+        self.tables[table.0].users += 1;
+        table
+    }
+
+    /// A table with the same descriptors as this one (fork).
+    pub fn copy(&mut self, table: Table) -> Table {
+        let open = self.tables[table.0].open.clone();
+        let closed = self.tables[table.0].closed.clone();
+        self.tables.push(Entries { open, closed, users: 1 });
+        Table(self.tables.len() - 1)
+    }
+
+    /// A thread has ended, or left the table: with its last user the table closes all it holds.
+    pub fn leave(&mut self, table: Table) {
+        let entries = &mut self.tables[table.0];
+        entries.users = entries.users.saturating_sub(1);
+        if entries.users == 0 {
+            entries.open.clear();
+            entries.closed.clear();
+        }
+    }
+
+    /// What a descriptor refers to, if it is something that is followed.
+    pub fn lookup(&self, table: Table, fd: i32) -> Option<Open> {
+        self.tables[table.0].open.get(&fd).copied()
+    }
+
+    /// Whether this number referred to something followed until it was closed.
+    pub fn was_closed(&self, table: Table, fd: i32) -> bool {
+        self.tables[table.0].closed.contains(&fd)
+    }
+
+    /// `fd` refers to `open` from now on.
+    pub fn set(&mut self, table: Table, fd: i32, open: Open) {
+        let entries = &mut self.tables[table.0];
+        entries.closed.remove(&fd);
+        entries.open.insert(fd, open);
+    }
+
+    /// `fd` refers to what `from` refers to, which may be nothing that is followed.
+    pub fn duplicate(&mut self, table: Table, from: i32, fd: i32) {
+        match self.lookup(table, from) {
+            Some(open) => self.set(table, fd, open),
+            None => {
+                self.tables[table.0].open.remove(&fd);
+                self.tables[table.0].closed.remove(&fd);
+            }
+        }
+    }
+
+    /// `fd` is closed.
+    pub fn close(&mut self, table: Table, fd: i32) {
+        let entries = &mut self.tables[table.0];
+        if entries.open.remove(&fd).is_some() {
+            entries.closed.insert(fd);
+        }
+    }
+
+    /// The descriptors of a table that are followed, ascending.
+    pub fn numbers(&self, table: Table) -> Vec<i32> {
+        self.tables[table.0].open.keys().copied().collect()
+    }
+
+    /// How many descriptors, in all tables and in messages under way, refer to `open`.
+    pub fn references(&self, open: Open) -> usize {
+        let held = self.tables.iter().flat_map(|table| table.open.values());
+        held.filter(|&&held| held == open).count() + self.all[open.0].in_flight
+    }
+
+    /// Whether any descriptor of `table` refers to `open`.
+    pub fn holds(&self, table: Table, open: Open) -> bool {
+        self.tables[table.0].open.values().any(|&held| held == open)
+    }
+
+    /// A descriptor of `open` was sent in a message (SCM_RIGHTS) and is under way.
+    pub fn pass(&mut self, open: Open) {
+        self.all[open.0].in_flight += 1;
+    }
+
+    /// A descriptor that came out of a message refers to `open`.
+    pub fn receive(&mut self, table: Table, fd: i32, open: Open) {
+        let in_flight = &mut self.all[open.0].in_flight;
+        *in_flight = in_flight.saturating_sub(1);
+        self.set(table, fd, open);
+    }
+
+    /// The socket or the end of a pipe with this inode, if it is followed.
+    pub fn by_inode(&self, inode: u64, kind_fits: impl Fn(&Kind) -> bool) -> Option<Open> {
+        let fits = |it: &Description| it.inode == Some(inode) && kind_fits(&it.kind);
+        self.all.iter().position(fits).map(Open)
+    }
+}

@@ -1,0 +1,541 @@
+//! A call begins: what is asked of the kernel, what is answered by the lab, what becomes an event.
+
+use std::borrow::Cow;
+
+use crate::decode::{self, Raw};
+use crate::event::Kind;
+
+use super::descriptors::Open;
+use super::launch::Streams;
+use super::memory::Tracee;
+use super::settle::Wakes;
+use super::stop::{AtCall, Gone, Stopped};
+use super::time_limits::{self, Entered};
+use super::tracees::{InFlight, Key, Shown};
+use super::{Random, Tracer, bounds, timers};
+
+/// What is to be done with a call.
+enum Plan {
+    /// It goes on at full speed to its next stop; its return does not matter.
+    Pass,
+    /// Its return is awaited.
+    Watch(Shown),
+    /// The kernel is not asked at all.
+    Answer(i64, Shown, Option<&'static str>),
+}
+
+impl Tracer {
+    /// The chosen thread stands at the entry of a call.
+    pub(super) fn enter(&mut self, key: Key, stopped: Stopped, at: AtCall) -> Result<(), Gone> {
+        let tid = stopped.tid();
+        self.streak += 1;
+        self.note_wakes(wakes(&at.raw));
+        if let Some(call) = self.begun_again(key, &at) {
+            // restart_syscall(2) takes its arguments, as changed, from the kernel's own notes.
+            let changed = at.raw.nr != libc::SYS_restart_syscall as u64;
+            return self.ask_kernel(key, stopped, call, changed);
+        }
+        let memory = Tracee(tid);
+        let raw = at.raw;
+        let (open, was_closed) = self.first_descriptor(key, &raw);
+        let mut call = InFlight {
+            at,
+            call: decode::entry(&raw, &memory),
+            shown: Shown::No,
+            open,
+            limit: None,
+            borrowed: Vec::new(),
+            blocked: false,
+            since: 0,
+            interrupted: 0,
+            began_at: self.elapsed(),
+        };
+        if !at.native {
+            call.call.name = Cow::Borrowed("foreign call");
+            call.call.args.clear();
+            return self.answer(key, stopped, call, -i64::from(libc::ENOSYS), Shown::Yes, Some(FOREIGN));
+        }
+        if self.is_serial() {
+            if let Some(result) = self.answer_about_time(key, &raw, memory) {
+                let shown = if is_alarm(&raw) { Shown::Yes } else { Shown::No };
+                return self.answer(key, stopped, call, result, shown, None);
+            }
+            self.clock.tick();
+        }
+        match self.plan(key, &call, was_closed) {
+            Plan::Pass => {
+                self.count(false, Shown::No);
+                stopped.resume(0)
+            }
+            Plan::Answer(result, shown, note) => self.answer(key, stopped, call, result, shown, note),
+            Plan::Watch(shown) => {
+                call.shown = shown;
+                if self.is_serial() {
+                    call.limit = self.limit_of(key, &call, memory);
+                }
+                self.prepare(key, &mut call, memory);
+                self.ask_kernel(key, stopped, call, true)
+            }
+        }
+    }
+
+    /// What the call's first argument refers to, and whether it is the number of something closed.
+    fn first_descriptor(&mut self, key: Key, raw: &Raw) -> (Option<Open>, bool) {
+        let Some(at) = descriptor_argument(raw) else { return (None, false) };
+        let Some(thread) = self.threads.get(&key) else { return (None, false) };
+        let (table, fd, tid) = (thread.table, raw.args[at] as i32, thread.tid);
+        let open = self.descriptors.lookup(table, fd);
+        if open.is_none() && is_socket_call(raw) {
+            // A socket that the program was started with.
+            return (self.adopt(key, tid, table, fd), false);
+        }
+        (open, open.is_none() && self.descriptors.was_closed(table, fd))
+    }
+
+    fn plan(&mut self, key: Key, call: &InFlight, was_closed: bool) -> Plan {
+        let raw = call.raw();
+        let followed = call.open.is_some();
+        let on_descriptor = |shown: bool| match (shown, was_closed) {
+            (true, _) => Plan::Watch(Shown::Yes),
+            (false, true) => Plan::Watch(Shown::IfBadDescriptor),
+            (false, false) => Plan::Pass,
+        };
+        match raw.nr as libc::c_long {
+            libc::SYS_exit | libc::SYS_exit_group => {
+                if raw.nr == libc::SYS_exit_group as u64 {
+                    self.doom_siblings(key);
+                }
+                Plan::Watch(Shown::Yes)
+            }
+            libc::SYS_write | libc::SYS_writev if self.goes_to_terminal(call) => {
+                match output_length(raw, self.memory(key)) {
+                    Some(length) => Plan::Answer(length, Shown::Yes, None),
+                    None => Plan::Watch(Shown::Yes),
+                }
+            }
+            libc::SYS_read
+            | libc::SYS_readv
+            | libc::SYS_preadv2
+            | libc::SYS_write
+            | libc::SYS_writev
+            | libc::SYS_pwritev2
+            | libc::SYS_ioctl
+            | libc::SYS_vmsplice
+            | libc::SYS_dup => on_descriptor(followed),
+            libc::SYS_fcntl => match raw.args[1] as i32 {
+                // A lock on a file can wait.
+                libc::F_SETLKW | libc::F_OFD_SETLKW if !followed => Plan::Watch(Shown::No),
+                _ => on_descriptor(followed),
+            },
+            libc::SYS_close => {
+                let Some(thread) = self.threads.get(&key) else { return Plan::Pass };
+                // The number is free from here on, whatever close returns: close(2), "Dealing with error returns".
+                self.descriptors.close(thread.table, raw.args[0] as i32);
+                on_descriptor(followed)
+            }
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_dup2 => Plan::Watch(self.if_either(key, call)),
+            libc::SYS_dup3 | libc::SYS_sendfile | libc::SYS_splice | libc::SYS_tee => {
+                Plan::Watch(self.if_either(key, call))
+            }
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_poll | libc::SYS_select => Plan::Watch(self.if_any(key, call)),
+            libc::SYS_ppoll | libc::SYS_pselect6 => Plan::Watch(self.if_any(key, call)),
+            libc::SYS_io_uring_setup | libc::SYS_io_uring_enter | libc::SYS_io_uring_register
+                if !self.settings.allow_io_uring =>
+            {
+                Plan::Answer(-i64::from(libc::ENOSYS), Shown::Yes, Some(REFUSED))
+            }
+            libc::SYS_sched_setaffinity => Plan::Answer(0, Shown::No, None),
+            libc::SYS_sched_yield => {
+                self.rotate = true;
+                Plan::Answer(0, Shown::No, None)
+            }
+            libc::SYS_getrandom => match self.give_random(key, raw) {
+                Some(length) => Plan::Answer(length, Shown::No, None),
+                None => Plan::Watch(Shown::No),
+            },
+            libc::SYS_rt_sigaction => {
+                Plan::Watch(if sets_handler(raw, self.memory(key)) { Shown::Yes } else { Shown::No })
+            }
+            libc::SYS_futex
+            | libc::SYS_sched_getaffinity
+            | libc::SYS_semop
+            | libc::SYS_semtimedop
+            | libc::SYS_msgrcv
+            | libc::SYS_msgsnd
+            | libc::SYS_flock
+            | libc::SYS_mq_timedreceive
+            | libc::SYS_mq_timedsend
+            | libc::SYS_getitimer
+            | libc::SYS_setitimer
+            | libc::SYS_unshare => Plan::Watch(Shown::No),
+            _ => Plan::Watch(Shown::Yes),
+        }
+    }
+
+    /// Whether the call writes to the terminal that is the lab's own: its text is then taken from the
+    /// call, so that a full terminal can never make a program wait.
+    fn goes_to_terminal(&self, call: &InFlight) -> bool {
+        let kind = call.open.map(|open| &self.descriptors.get(open).kind);
+        self.settings.streams == Streams::Own && matches!(kind, Some(Kind::Stdout | Kind::Stderr))
+    }
+
+    /// Shown if either of its two descriptors is followed.
+    fn if_either(&self, key: Key, call: &InFlight) -> Shown {
+        let Some(thread) = self.threads.get(&key) else { return Shown::No };
+        let second = match call.raw().nr as libc::c_long {
+            libc::SYS_splice => 2,
+            _ => 1,
+        };
+        let other = self.descriptors.lookup(thread.table, call.raw().args[second] as i32);
+        if call.open.is_some() || other.is_some() { Shown::Yes } else { Shown::No }
+    }
+
+    /// Shown if it waits on anything that is followed, or on nothing at all (a sleep).
+    fn if_any(&self, key: Key, call: &InFlight) -> Shown {
+        let Some(thread) = self.threads.get(&key) else { return Shown::No };
+        let (mut some, mut followed) = (false, false);
+        call.call.clone().for_each_fd(&mut |fd, _| {
+            some = true;
+            followed |= self.descriptors.lookup(thread.table, fd).is_some();
+        });
+        if followed || !some { Shown::Yes } else { Shown::No }
+    }
+
+    /// A call that was interrupted by a signal and is now begun again by the kernel.
+    fn begun_again(&mut self, key: Key, at: &AtCall) -> Option<InFlight> {
+        let thread = self.threads.get_mut(&key)?;
+        // Calls left behind by a jump out of the handler: their frames are gone.
+        while thread.suspended.last().is_some_and(|call| call.at.sp < at.sp) {
+            thread.suspended.pop();
+        }
+        let call = thread.suspended.last()?;
+        let same = call.at.raw == at.raw && call.at.ip == at.ip;
+        let restart = at.raw.nr == libc::SYS_restart_syscall as u64;
+        if call.at.sp == at.sp && (same || restart) { thread.suspended.pop() } else { None }
+    }
+
+    /// Enters the call with what the lab changes in it, and waits for its return.
+    fn ask_kernel(
+        &mut self,
+        key: Key,
+        stopped: Stopped,
+        call: InFlight,
+        changed: bool,
+    ) -> Result<(), Gone> {
+        if let Some(limit) = call.limit.filter(|_| changed) {
+            let mut registers = stopped.registers()?;
+            match limit.entered {
+                Entered::WithArg(at, value) => registers.set_arg(at, value),
+                Entered::AsPpoll => {
+                    registers.set_number(libc::SYS_ppoll as u64);
+                    (0..4).for_each(|at| registers.set_arg(at, 0));
+                }
+                Entered::Unchanged => {}
+            }
+            registers.write()?;
+        }
+        let pid = self.process_of(key);
+        let cpu = super::proc::cpu_time(pid);
+        let Some(thread) = self.threads.get_mut(&key) else { return Ok(()) };
+        thread.cpu_at_resume = cpu;
+        let ends = call.call.syscall == "exit" || call.call.syscall == "exit_group";
+        if ends {
+            self.emit(key, call, None, None);
+            return stopped.resume(0);
+        }
+        thread.call = Some(call);
+        stopped.resume_to_return()
+    }
+
+    /// Answers a call without the kernel. The thread goes on when it is chosen again.
+    fn answer(
+        &mut self,
+        key: Key,
+        stopped: Stopped,
+        mut call: InFlight,
+        result: i64,
+        shown: Shown,
+        note: Option<&'static str>,
+    ) -> Result<(), Gone> {
+        let mut registers = stopped.registers()?;
+        registers.skip_call(result);
+        registers.write()?;
+        self.count(result > 0, shown);
+        if shown == Shown::Yes {
+            decode::exit(&mut call.call, &call.at.raw, result, &Tracee(stopped.tid()));
+            self.emit(key, call, Some(result), note);
+            self.hold(key, stopped);
+            return Ok(());
+        }
+        stopped.resume(0)
+    }
+
+    /// Counts calls that lead nowhere, which end a run that spins.
+    pub(super) fn count(&mut self, moved: bool, shown: Shown) {
+        if moved && shown == Shown::Yes {
+            (self.idle_recorded, self.idle_hidden) = (0, 0);
+            self.threads.values_mut().for_each(|thread| thread.idle_fires = 0);
+            self.processes.iter_mut().for_each(|process| process.alarm_fires = 0);
+            return;
+        }
+        if !self.is_serial() {
+            return;
+        }
+        let (counter, bound) = match shown {
+            Shown::Yes => (&mut self.idle_recorded, bounds::IDLE_RECORDED),
+            _ => (&mut self.idle_hidden, bounds::IDLE_HIDDEN),
+        };
+        *counter += 1;
+        if *counter > bound {
+            let what = format!("{bound} calls in a row moved nothing: the program spins");
+            self.stop.get_or_insert(crate::event::Reason::Limit { what });
+        }
+    }
+
+    pub(super) fn memory(&self, key: Key) -> Tracee {
+        Tracee(self.threads.get(&key).map_or(0, |thread| thread.tid))
+    }
+
+    /// The pid of the process that the thread belongs to.
+    pub(super) fn process_of(&self, key: Key) -> i32 {
+        self.threads.get(&key).map_or(0, |thread| self.processes[thread.process].pid)
+    }
+
+    /// Puts the same "random" bytes there in every run. `None`: the kernel is to judge the arguments.
+    fn give_random(&mut self, key: Key, raw: &Raw) -> Option<i64> {
+        const MOST: u64 = 1 << 20;
+        let length = raw.args[1].min(MOST) as usize;
+        let mut bytes = Vec::with_capacity(length + 8);
+        while bytes.len() < length {
+            bytes.extend(self.random.next().to_le_bytes());
+        }
+        bytes.truncate(length);
+        self.memory(key).write(raw.args[0], &bytes).then_some(length as i64)
+    }
+
+    /// What a call's result or the tracee's memory must be changed in for the call to be asked as it should.
+    fn prepare(&mut self, key: Key, call: &mut InFlight, memory: Tracee) {
+        let raw = *call.raw();
+        match raw.nr as libc::c_long {
+            libc::SYS_connect | libc::SYS_bind | libc::SYS_listen | libc::SYS_sendto | libc::SYS_sendmsg
+            | libc::SYS_sendmmsg
+                if self.is_serial() =>
+            {
+                self.fix_port(key, call, &raw, memory);
+            }
+            libc::SYS_setsockopt if self.is_serial() => timers::borrow_socket_timeout(call, memory),
+            libc::SYS_timerfd_settime if self.is_serial() => timers::borrow_timer(call, memory),
+            // Nothing may escape the tracer.
+            libc::SYS_clone3 => {
+                const UNTRACED: u64 = libc::CLONE_UNTRACED as u64;
+                if let Some(flags) = memory.bytes(raw.args[0]).map(u64::from_le_bytes)
+                    && flags & UNTRACED != 0
+                {
+                    memory.write(raw.args[0], &(flags & !UNTRACED).to_le_bytes());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes the kernel choose the next of our ports where it would choose one at random.
+    fn fix_port(&mut self, key: Key, call: &InFlight, raw: &Raw, memory: Tracee) {
+        let Some(open) = call.open else { return };
+        let is_inet = |kind: &Kind| matches!(kind, Kind::Socket { domain, .. } if domain.starts_with("AF_INET"));
+        let description = self.descriptors.get(open);
+        if description.bound || !is_inet(&description.kind) {
+            return;
+        }
+        if raw.nr == libc::SYS_bind as u64 {
+            // sin_port and sin6_port stand at the same place, in network byte order.
+            let port = memory.bytes(raw.args[1] + 2).map(u16::from_be_bytes);
+            if let Some(port @ 1..) = port {
+                if port >= self.next_port {
+                    self.next_port = port.checked_add(1).unwrap_or(super::FIRST_PORT);
+                }
+                return;
+            }
+        }
+        let (pid, fd) = (self.process_of(key), raw.args[0] as i32);
+        if self.kernel.fix_port(pid, fd, self.next_port) {
+            self.next_port = self.next_port.checked_add(1).unwrap_or(super::FIRST_PORT);
+        }
+    }
+
+    /// The time limit of a call, from its arguments or from its socket's options.
+    fn limit_of(&self, key: Key, call: &InFlight, memory: Tracee) -> Option<time_limits::TimeLimit> {
+        let raw = call.raw();
+        if let Some(limit) = time_limits::of(raw, memory, &self.clock) {
+            return Some(limit);
+        }
+        let description = self.descriptors.get(call.open?);
+        let _ = key;
+        timers::socket_limit(raw, description, self.clock.now())
+    }
+}
+
+/// Changes a new program so that nothing of it depends on the machine: the vDSO, through which it would read the
+/// real clock without a call, and the 16 random bytes of its auxiliary vector. getauxval(3).
+pub fn hide_machine(stopped: &Stopped, random: &mut Random) {
+    const AT_IGNORE: u64 = 1;
+    let memory = Tracee(stopped.tid());
+    let Ok(sp) = stopped.registers().map(|registers| registers.sp()) else { return };
+    // The new stack holds argc, argv, a null, envp, a null, then pairs.
+    let word = |at: u64| memory.bytes(at).map(u64::from_le_bytes);
+    let Some(argc) = word(sp) else { return };
+    let mut at = sp + 8 * (argc + 2);
+    const MOST: usize = 1 << 20;
+    for _ in 0..MOST {
+        match word(at) {
+            Some(0) => break,
+            Some(_) => at += 8,
+            None => return,
+        }
+    }
+    at += 8;
+    for _ in 0..64 {
+        let (Some(kind), Some(value)) = (word(at), word(at + 8)) else { return };
+        match kind {
+            0 => return,
+            libc::AT_SYSINFO_EHDR => {
+                memory.write(at, &AT_IGNORE.to_le_bytes());
+            }
+            libc::AT_RANDOM => {
+                let bytes = [random.next().to_le_bytes(), random.next().to_le_bytes()].concat();
+                memory.write(value, &bytes);
+            }
+            _ => {}
+        }
+        at += 16;
+    }
+}
+
+const REFUSED: &str = "refused by the lab: io_uring would hide the socket calls";
+const FOREIGN: &str = "refused by the lab: a call through another architecture's table";
+
+/// Which argument of the call is the descriptor that it is about.
+fn descriptor_argument(raw: &Raw) -> Option<usize> {
+    match raw.nr as libc::c_long {
+        libc::SYS_read
+        | libc::SYS_readv
+        | libc::SYS_preadv2
+        | libc::SYS_write
+        | libc::SYS_writev
+        | libc::SYS_pwritev2
+        | libc::SYS_ioctl
+        | libc::SYS_vmsplice
+        | libc::SYS_dup
+        | libc::SYS_dup3
+        | libc::SYS_fcntl
+        | libc::SYS_close
+        | libc::SYS_sendfile
+        | libc::SYS_splice
+        | libc::SYS_tee
+        | libc::SYS_epoll_ctl
+        | libc::SYS_epoll_pwait
+        | libc::SYS_epoll_pwait2
+        | libc::SYS_timerfd_settime
+        | libc::SYS_timerfd_gettime
+        | libc::SYS_signalfd4 => Some(0),
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_dup2 | libc::SYS_epoll_wait | libc::SYS_signalfd => Some(0),
+        _ => is_socket_call(raw).then_some(0),
+    }
+}
+
+/// Calls that only sockets answer.
+fn is_socket_call(raw: &Raw) -> bool {
+    matches!(
+        raw.nr as libc::c_long,
+        libc::SYS_bind
+            | libc::SYS_connect
+            | libc::SYS_listen
+            | libc::SYS_accept
+            | libc::SYS_accept4
+            | libc::SYS_shutdown
+            | libc::SYS_getsockname
+            | libc::SYS_getpeername
+            | libc::SYS_getsockopt
+            | libc::SYS_setsockopt
+            | libc::SYS_sendto
+            | libc::SYS_sendmsg
+            | libc::SYS_sendmmsg
+            | libc::SYS_recvfrom
+            | libc::SYS_recvmsg
+            | libc::SYS_recvmmsg
+    )
+}
+
+fn is_alarm(raw: &Raw) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if raw.nr == libc::SYS_alarm as u64 {
+        return true;
+    }
+    raw.nr == libc::SYS_setitimer as u64
+}
+
+/// Whom the call can wake.
+fn wakes(raw: &Raw) -> Wakes {
+    match raw.nr as libc::c_long {
+        libc::SYS_futex => Wakes::Futexes,
+        libc::SYS_socket
+        | libc::SYS_getsockname
+        | libc::SYS_getpeername
+        | libc::SYS_getsockopt
+        | libc::SYS_clock_gettime
+        | libc::SYS_gettimeofday
+        | libc::SYS_getrandom
+        | libc::SYS_sched_getaffinity
+        | libc::SYS_sched_yield
+        | libc::SYS_rt_sigaction => Wakes::Nobody,
+        libc::SYS_exit
+        | libc::SYS_exit_group
+        | libc::SYS_execve
+        | libc::SYS_execveat
+        | libc::SYS_clone
+        | libc::SYS_clone3
+        | libc::SYS_kill
+        | libc::SYS_tkill
+        | libc::SYS_tgkill => Wakes::All,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_fork | libc::SYS_vfork => Wakes::All,
+        _ => Wakes::Descriptors,
+    }
+}
+
+/// The length of what a write to the terminal gives; `None` if the kernel is to judge it.
+fn output_length(raw: &Raw, memory: Tracee) -> Option<i64> {
+    const MOST: u64 = 0x7fff_f000;
+    const UIO_MAXIOV: u64 = 1024;
+    let [_, addr, count, ..] = raw.args;
+    let readable = |addr: u64, length: u64| {
+        length == 0 || (memory.bytes::<1>(addr).is_some() && memory.bytes::<1>(addr + length - 1).is_some())
+    };
+    if raw.nr == libc::SYS_write as u64 {
+        return (count <= MOST && readable(addr, count)).then_some(count as i64);
+    }
+    if count > UIO_MAXIOV {
+        return None;
+    }
+    let mut length = 0u64;
+    for at in 0..count {
+        let iovec: [u8; 16] = memory.bytes(addr + 16 * at)?;
+        let (base, piece) = iovec.split_at(8);
+        let [base, piece] = [base, piece].map(|it| u64::from_le_bytes(it.try_into().unwrap_or_default()));
+        length = length.checked_add(piece).filter(|&length| length <= MOST)?;
+        if !readable(base, piece) {
+            return None;
+        }
+    }
+    Some(length as i64)
+}
+
+/// Whether rt_sigaction sets a function as handler, for a signal that no language runtime claims for itself.
+fn sets_handler(raw: &Raw, memory: Tracee) -> bool {
+    let signal = raw.args[0] as i32;
+    let handler = memory.bytes(raw.args[1]).map(u64::from_le_bytes);
+    !matches!(signal, libc::SIGSEGV | libc::SIGBUS)
+        && handler.is_some_and(|handler| handler > libc::SIG_IGN as u64)
+}

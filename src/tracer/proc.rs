@@ -1,0 +1,155 @@
+//! What /proc says of a thread: whether it sleeps in a call, and what its descriptors are.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use super::stop;
+
+/// The two files that tell whether a thread sleeps, kept open since they are read before every decision.
+pub struct Sleep {
+    tid: i32,
+    stat: Option<File>,
+    syscall: Option<File>,
+}
+
+/// What a thread that was told to run is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// It runs, or is about to, or has a stop that has not been fetched.
+    Running,
+    /// It sleeps in the kernel until somebody wakes it.
+    Asleep,
+    /// It has ended, but its status is still held back (a leader with live threads).
+    Zombie,
+}
+
+impl Sleep {
+    pub fn of(tid: i32) -> Sleep {
+        Sleep {
+            tid,
+            stat: File::open(format!("/proc/{tid}/stat")).ok(),
+            syscall: File::open(format!("/proc/{tid}/syscall")).ok(),
+        }
+    }
+
+    /// Whether it still stands at its ptrace stop: SIGKILL ends one without a word.
+    pub fn is_stopped(&self) -> bool {
+        let mut buf = [0u8; 512];
+        state_letter(read_at_start(&self.stat, &mut buf)) == Some(b't')
+    }
+
+    /// Whether the thread sleeps. Three looks, in this order; two of them are not enough.
+    ///
+    /// State `S` alone is wrong: poll, futex and wait set it before they test their condition, still on the
+    /// processor. `/proc/TID/syscall` alone is wrong: it waits until the thread is off the processor, but a thread on its
+    /// way there from our own resuming counts as off. And a stop may have come since.
+    /// `uninterruptible`: `D` counts as asleep too (a parent in vfork).
+    pub fn doing(&self, uninterruptible: bool) -> Doing {
+        let mut buf = [0u8; 512];
+        match state_letter(read_at_start(&self.stat, &mut buf)) {
+            Some(b'S') => {}
+            Some(b'D') if uninterruptible => {}
+            Some(b'Z') | Some(b'X') | None => return Doing::Zombie,
+            _ => return Doing::Running,
+        }
+        let said = read_at_start(&self.syscall, &mut buf);
+        if said.starts_with(b"running") || stop::has_pending_stop(self.tid) {
+            return Doing::Running;
+        }
+        Doing::Asleep
+    }
+}
+
+/// The letter after the command's name, which may itself hold any character.
+fn state_letter(stat: &[u8]) -> Option<u8> {
+    let name_end = stat.iter().rposition(|&byte| byte == b')')?;
+    stat.get(name_end + 2).copied()
+}
+
+fn read_at_start<'a>(file: &Option<File>, buf: &'a mut [u8]) -> &'a [u8] {
+    let got = file.as_ref().and_then(|file| file.read_at(buf, 0).ok()).unwrap_or(0);
+    &buf[..got]
+}
+
+/// What a descriptor of a process is, as its link in /proc names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    Socket(u64),
+    Pipe(u64),
+    /// `eventfd`, `timerfd`, `signalfd`, `eventpoll`.
+    Anonymous(String),
+    Other,
+}
+
+/// Reads the link of `fd`; `None` if there is no such descriptor.
+pub fn link(tid: i32, fd: i32) -> Option<Link> {
+    let target = std::fs::read_link(format!("/proc/{tid}/fd/{fd}")).ok()?;
+    let target = target.to_string_lossy();
+    let number = |prefix: &str| {
+        target.strip_prefix(prefix)?.strip_suffix(']')?.parse().ok()
+    };
+    if let Some(inode) = number("socket:[") {
+        return Some(Link::Socket(inode));
+    }
+    if let Some(inode) = number("pipe:[") {
+        return Some(Link::Pipe(inode));
+    }
+    match target.strip_prefix("anon_inode:") {
+        Some(name) => Some(Link::Anonymous(name.trim_matches(['[', ']']).to_string())),
+        None => Some(Link::Other),
+    }
+}
+
+/// The descriptors that a process has open.
+pub fn descriptors(tid: i32) -> Vec<i32> {
+    let Ok(entries) = std::fs::read_dir(format!("/proc/{tid}/fd")) else { return Vec::new() };
+    let mut numbers: Vec<i32> =
+        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// Whether the end of a pipe was opened for writing.
+pub fn is_writing_end(tid: i32, fd: i32) -> bool {
+    let info = std::fs::read_to_string(format!("/proc/{tid}/fdinfo/{fd}")).unwrap_or_default();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & libc::O_ACCMODE == libc::O_WRONLY)
+}
+
+/// Processor time that a process has used, in nanoseconds.
+pub fn cpu_time(pid: i32) -> u64 {
+    // clock_getcpuclockid(3) makes the same number of a pid.
+    const SCHED: i32 = 2;
+    let clock = !pid << 3 | SCHED;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: clock_gettime writes to `time` only, and refuses a process that is gone.
+    let done = unsafe { libc::clock_gettime(clock, &mut time) };
+    if done != 0 {
+        return 0;
+    }
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// Packets that wait in the kernel's queues between two loopback sockets, over all processors.
+///
+/// The twelfth column of /proc/net/softnet_stat holds the length of a processor's queue: delivery can be left to
+/// ksoftirqd under load, and a sleeping reader is only blocked once what was sent to it has arrived.
+pub struct Backlog(Option<File>);
+
+impl Backlog {
+    pub fn open() -> Backlog {
+        Backlog(File::open("/proc/net/softnet_stat").ok())
+    }
+
+    /// Whether a packet is still under way. False where the kernel does not tell (before 5.10).
+    pub fn is_busy(&self) -> bool {
+        const BACKLOG_COLUMN: usize = 11;
+        let mut buf = [0u8; 16 * 1024];
+        let text = read_at_start(&self.0, &mut buf);
+        text.split(|&byte| byte == b'\n').any(|line| {
+            let column = line.split(|&byte| byte == b' ').nth(BACKLOG_COLUMN);
+            column.is_some_and(|digits| digits.iter().any(|&digit| digit != b'0'))
+        })
+    }
+}

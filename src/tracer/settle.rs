@@ -1,0 +1,308 @@
+//! Quiescence: waiting until every thread stands at a stop or sleeps in the kernel.
+//!
+//! Nothing here decides anything by time. The tracer looks again and again, first giving way to the tracees and
+//! then sleeping a little between looks; how often it looked leaves no trace in a recording.
+
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use crate::error::{Error, Result};
+use crate::event::{Reason, Schedule};
+
+use super::proc::{self, Doing};
+use super::stop::{self, Status};
+use super::tracees::{Held, Key};
+use super::{Tracer, bounds};
+
+/// Whom the thread that ran last may have woken: those are looked at again before the next decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wakes {
+    /// It only asked or set something of its own.
+    Nobody,
+    /// It used a futex.
+    Futexes,
+    /// It used a descriptor.
+    Descriptors,
+    All,
+}
+
+/// What the free schedule has found.
+pub enum Free {
+    Act(Key),
+    Again,
+    /// Nobody has moved for a while, and nobody can.
+    Quiet,
+}
+
+/// Looks after which the tracer sleeps between looks rather than only giving way.
+const PATIENT_LOOKS: u32 = 64;
+
+impl Tracer {
+    /// Returns when no thread runs. Threads that died meanwhile are told then, in a fixed order.
+    pub(super) fn settle(&mut self) -> Result<()> {
+        let mut looks = 0;
+        loop {
+            self.collect()?;
+            if self.should_stop() {
+                return Ok(());
+            }
+            let awake = self.current.filter(|&key| self.is_awake(key)).or_else(|| self.first_awake());
+            if let Some(key) = awake {
+                self.pause(&mut looks, Some(key));
+                continue;
+            }
+            // All sleep or stand, so no packet is sent any more; wait until those under way have
+            // arrived, and look again at whom they woke.
+            if matches!(self.woken, Wakes::Descriptors | Wakes::All) {
+                if self.backlog.is_busy() {
+                    self.pause(&mut looks, None);
+                    continue;
+                }
+                if self.first_awake().is_some() {
+                    continue;
+                }
+            }
+            if !self.collect()? {
+                break;
+            }
+        }
+        self.mark_blocked();
+        self.tell_deaths();
+        self.woken = Wakes::Nobody;
+        Ok(())
+    }
+
+    /// Takes in every status that has come; says whether there was one.
+    fn collect(&mut self) -> Result<bool> {
+        let mut any = false;
+        loop {
+            match stop::poll_status() {
+                Ok(Some((tid, status))) => {
+                    any = true;
+                    self.on_status(tid, status);
+                }
+                Ok(None) | Err(Errno::ECHILD) => return Ok(any),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Error::System { doing: "wait for the programs".into(), errno }),
+            }
+        }
+    }
+
+    fn first_awake(&self) -> Option<Key> {
+        self.threads.keys().copied().find(|&key| self.is_awake(key))
+    }
+
+    /// Whether a thread runs, or has a stop or death that has not been fetched.
+    fn is_awake(&self, key: Key) -> bool {
+        let Some(thread) = self.threads.get(&key) else { return false };
+        if thread.listening {
+            return self.woken == Wakes::All && stop::has_pending_stop(thread.tid);
+        }
+        if thread.held.is_some() {
+            // A stop ends without a word when SIGKILL comes; only signals and exits can bring that.
+            return self.woken == Wakes::All && !thread.sleep.is_stopped();
+        }
+        if let Some(call) = thread.call.as_ref().filter(|call| call.blocked) {
+            let on_futex = call.raw().nr == libc::SYS_futex as u64;
+            match self.woken {
+                Wakes::Nobody => return false,
+                Wakes::Futexes if !on_futex => return false,
+                Wakes::Descriptors if on_futex => return false,
+                _ => {}
+            }
+        }
+        match thread.sleep.doing(thread.in_vfork) {
+            Doing::Asleep => thread.dying,
+            Doing::Running => true,
+            // The status of a leader is held back until its threads have ended.
+            Doing::Zombie => {
+                let leader = self.processes[thread.process].pid == thread.tid;
+                !(leader && self.has_living_siblings(thread)) || stop::has_pending_stop(thread.tid)
+            }
+        }
+    }
+
+    /// Notes which calls wait, and since which event.
+    fn mark_blocked(&mut self) {
+        let seq = self.seq;
+        for thread in self.threads.values_mut() {
+            if thread.held.is_none()
+                && let Some(call) = thread.call.as_mut().filter(|call| !call.blocked)
+            {
+                call.blocked = true;
+                call.since = seq;
+                self.streak = 0;
+            }
+        }
+    }
+
+    /// Gives way to the tracees; after many looks sleeps until a status comes or a moment has passed.
+    fn pause(&mut self, looks: &mut u32, awake: Option<Key>) {
+        *looks += 1;
+        if *looks <= PATIENT_LOOKS {
+            // SAFETY: sched_yield takes nothing and cannot fail.
+            unsafe { libc::sched_yield() };
+            return;
+        }
+        let doublings = ((*looks - PATIENT_LOOKS) / 4).min(7);
+        await_child_signal(Duration::from_micros(20 << doublings));
+        if let Some(key) = awake {
+            self.mind_computing(key);
+        }
+    }
+
+    /// A thread that computes without a call keeps the others waiting: after a second of processor time one of them is
+    /// let in, after ten the run is ended.
+    fn mind_computing(&mut self, key: Key) {
+        let Some(thread) = self.threads.get(&key) else { return };
+        let used = proc::cpu_time(self.processes[thread.process].pid);
+        let used = Duration::from_nanos(used.saturating_sub(thread.cpu_at_resume));
+        let others_wait = self.threads.iter().any(|(&other, it)| other != key && it.held.is_some());
+        if used > bounds::COMPUTES_FOR_EVER {
+            let what = format!(
+                "{} computed for {} s of processor time without a call",
+                self.roles[key.0].name,
+                bounds::COMPUTES_FOR_EVER.as_secs()
+            );
+            self.stop.get_or_insert(Reason::Limit { what });
+        } else if used > bounds::COMPUTES && others_wait && !self.rotate {
+            self.rotate = true;
+            let _ = stop::interrupt(thread.tid);
+        }
+    }
+
+    /// Whether the run is to end now: the user said so, or its time is up.
+    fn should_stop(&mut self) -> bool {
+        if was_interrupted() {
+            self.stop.get_or_insert(Reason::Interrupted);
+        }
+        if let Some(timeout) = self.settings.timeout
+            && self.start.elapsed() > timeout
+        {
+            let what = format!("{} s of real time had passed", timeout.as_secs_f64());
+            self.stop.get_or_insert(Reason::Limit { what });
+        }
+        self.stop.is_some()
+    }
+
+    /// The free schedule: whoever stands at a stop goes on at once.
+    pub(super) fn await_any(&mut self) -> Result<Free> {
+        debug_assert_eq!(self.settings.schedule, Schedule::Free);
+        self.collect()?;
+        self.tell_deaths();
+        if self.should_stop() || !self.out.is_empty() {
+            return Ok(Free::Again);
+        }
+        let ready = self.threads.iter().find(|(_, thread)| thread.held.is_some());
+        if let Some((&key, _)) = ready {
+            return Ok(Free::Act(key));
+        }
+        const QUIET: Duration = Duration::from_millis(50);
+        if await_child_signal(QUIET) {
+            return Ok(Free::Again);
+        }
+        self.woken = Wakes::All;
+        let all_asleep = !self.threads.keys().any(|&key| self.is_awake(key));
+        if !all_asleep || stop::has_pending_stop_of_any() {
+            return Ok(Free::Again);
+        }
+        self.mark_blocked();
+        // A call with a limit of its own will end without anybody's help.
+        let timed = self.threads.values().any(|thread| self.ends_by_itself(thread));
+        Ok(if timed { Free::Again } else { Free::Quiet })
+    }
+
+    /// What a held signal or exit can have changed is all that was.
+    pub(super) fn note_wakes(&mut self, wakes: Wakes) {
+        self.woken = match (self.woken, wakes) {
+            (Wakes::Nobody, wakes) => wakes,
+            (before, Wakes::Nobody) => before,
+            (before, wakes) if before == wakes => before,
+            _ => Wakes::All,
+        };
+    }
+
+    /// Tells of the threads that have died since the last decision.
+    fn tell_deaths(&mut self) {
+        if self.dead.is_empty() {
+            return;
+        }
+        let mut dead = std::mem::take(&mut self.dead);
+        dead.sort_by_key(|(thread, _)| (thread.role, thread.number));
+        for (thread, status) in dead {
+            let signal = match status {
+                Status::Signalled { signal } => Some(signal),
+                _ => None,
+            };
+            self.tell_death(thread, signal);
+        }
+    }
+}
+
+impl Held {
+    /// The signal that is about to be delivered, if that is why the thread stands.
+    pub fn signal(&self) -> Option<i32> {
+        match self {
+            Held::Signal(_, signal) => Some(*signal),
+            _ => None,
+        }
+    }
+}
+
+/// Set by the handler of SIGINT, SIGTERM and SIGHUP.
+static INTERRUPTED: AtomicI32 = AtomicI32::new(0);
+
+extern "C" fn note_signal(signal: libc::c_int) {
+    INTERRUPTED.store(signal, Ordering::Relaxed);
+}
+
+/// Makes SIGINT, SIGTERM and SIGHUP end the run with what has been recorded, rather than the process.
+pub fn catch_signals() {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: the handler only stores to an atomic; no SA_RESTART, so that waits end.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = note_signal as *const () as usize;
+            libc::sigaction(signal, &action, std::ptr::null_mut());
+        }
+    }
+}
+
+/// Whether one of the signals has come.
+pub fn was_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed) != 0
+}
+
+/// A status then leaves its signal pending, for [`await_child_signal`].
+pub fn block_child_signals() {
+    // SAFETY: the set is initialised before use; the mask is that of the only thread.
+    unsafe {
+        let set = child_signal();
+        libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+    }
+}
+
+fn child_signal() -> libc::sigset_t {
+    // SAFETY: plain data, initialised by sigemptyset.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGCHLD);
+        set
+    }
+}
+
+/// Sleeps until a child's status may have changed, a signal comes, or `at_most` has passed; says whether it
+/// was not for the time.
+pub fn await_child_signal(at_most: Duration) -> bool {
+    let set = child_signal();
+    let time = libc::timespec {
+        tv_sec: at_most.as_secs() as libc::time_t,
+        tv_nsec: libc::c_long::from(at_most.subsec_nanos() as i32),
+    };
+    // SAFETY: both are read only; no siginfo is wanted.
+    let found = unsafe { libc::sigtimedwait(&set, std::ptr::null_mut(), &time) };
+    found >= 0 || Errno::last() != Errno::EAGAIN
+}

@@ -320,7 +320,8 @@ impl Seen {
     /// Whether it was last changed before that time, as far as a file's clock can tell.
     fn is_older_than(&self, time: SystemTime) -> bool {
         let Some(state) = &self.state else { return true };
-        let Ok(limit) = (time - TICKS).duration_since(UNIX_EPOCH) else {
+        let limit = time.checked_sub(TICKS).and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let Some(limit) = limit else {
             return false;
         };
         let (secs, nanos) = state.modified;
@@ -384,7 +385,7 @@ impl Stamp {
     fn renew_what_cargo_would_miss(&self, root: &Path) {
         let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified());
         let Ok(built) = modified(&self.executable.path) else { return };
-        let during = built - TICKS;
+        let Some(during) = built.checked_sub(TICKS) else { return };
         let sources = self.inputs.iter().filter(|input| {
             // Of these cargo compares what they say.
             let told = input.path.ends_with("Cargo.toml") || input.path.ends_with("Cargo.lock");

@@ -62,6 +62,8 @@ struct Environment {
     /// What a relative target folder is relative to.
     cwd: PathBuf,
     cargo: PathBuf,
+    /// Where cargo's and the compiler's diagnostics go.
+    diagnostics: fn() -> Stdio,
 }
 
 /// `CARGO_…` variables by which a user configures cargo. The others are cargo's own word to what it runs
@@ -132,7 +134,7 @@ impl Environment {
                 (name, value)
             })
             .collect();
-        Environment { vars, cwd, cargo }
+        Environment { vars, cwd, cargo, diagnostics: Stdio::inherit }
     }
 
     fn var(&self, name: &str) -> Option<&OsStr> {
@@ -178,7 +180,7 @@ impl Environment {
             .env_clear()
             .envs(self.vars.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
+            .stderr((self.diagnostics)())
             .output()
             .map_err(|error| Error::CannotStart {
                 program: self.cargo.display().to_string(),
@@ -483,7 +485,10 @@ mod tests {
                 !name.starts_with("CARGO") && !name.starts_with("RUSTFLAGS") || name == "CARGO_HOME"
             });
             let more = more.iter().map(|(name, value)| (name.into(), value.into()));
-            Environment::new(inherited.chain(more).collect(), self.root(), cargo.into())
+            let vars = inherited.chain(more).collect();
+            let environment = Environment::new(vars, self.root(), cargo.into());
+            // An error that is meant to be there would look like one of the tests'.
+            Environment { diagnostics: Stdio::null, ..environment }
         }
 
         fn build(&self) -> PathBuf {

@@ -210,11 +210,8 @@ pub fn py_repr(bytes: &[u8]) -> String {
 pub fn py_addr(addr: SocketAddr) -> String {
     match addr {
         SocketAddr::V4(v4) => format!("('{}', {})", v4.ip(), v4.port()),
-        // getnameinfo(3) writes the scope into the address as well; Python keeps both.
         SocketAddr::V6(v6) => {
-            let (ip, port, flow, scope) = (v6.ip(), v6.port(), v6.flowinfo(), v6.scope_id());
-            let zone = if scope == 0 { String::new() } else { format!("%{scope}") };
-            format!("('{ip}{zone}', {port}, {flow}, {scope})")
+            format!("('{}', {}, {}, {})", v6.ip(), v6.port(), v6.flowinfo(), v6.scope_id())
         }
     }
 }
@@ -364,6 +361,8 @@ mod tests {
         assert_eq!(py_addr(v4), "('127.0.0.1', 50985)");
         let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, 50985));
         assert_eq!(py_addr(v6), "('::1', 50985, 0, 0)");
+        let scoped = SocketAddrV6::new("fe80::1".parse().unwrap(), 80, 0, 2);
+        assert_eq!(py_addr(scoped.into()), "('fe80::1', 80, 0, 2)");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Lesson 1 - one shot
 //!
 //! The smallest conversation over TCP. The client says 你好 (hello), the
-//! server answers 欢迎 (welcome), and both leave. A server needs seven calls
-//! for it, a client five; each line with a `?` below is one of them.
+//! server answers 欢迎 (welcome), and both leave. It takes seven different
+//! calls on the server's side and five on the client's. Each is a line here,
+//! and each can fail: `?` ends the program with the call's name and error.
 //!
 //! Run `server` in one shell and `client` in another, or let the lab play
 //! both.

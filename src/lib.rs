@@ -21,5 +21,7 @@ pub mod pattern;
 
 pub mod render;
 
+pub mod cargo;
+pub mod catalogue;
 pub mod sandbox;
 pub mod tracer;

@@ -1,1 +1,373 @@
-//! kit
+//! What the lessons are written with: one function is one system call.
+//!
+//! std wraps several calls into one and adds options of its own (`SO_REUSEADDR`, a backlog of
+//! 128, `accept4`). A lesson must show the calls that it speaks of and no others, so each function
+//! here makes exactly the call that it is named after, with the arguments that it is given. None
+//! is repeated after `EINTR`, none is completed after a short count: that is what lessons are about.
+//!
+//! - A descriptor is an [`OwnedFd`]. [`close`] is the call itself, with its error; a descriptor
+//!   that is dropped is closed as well, but a debug build puts an fcntl(2) before that.
+//! - An [`Error`] names its call: `bind: EADDRINUSE: Address already in use`.
+//! - [`py_repr`] and [`py_addr`] write bytes and addresses as the Python programs did.
+
+#![forbid(unsafe_code)]
+
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::AsRawFd;
+use std::process::ExitCode;
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    self as sys, Backlog, MsgFlags, SockFlag, SockaddrIn, SockaddrIn6, SockaddrLike,
+    SockaddrStorage,
+};
+
+pub use nix::sys::socket::{AddressFamily, Shutdown, SockType};
+pub use std::os::fd::OwnedFd;
+
+// The manual pages' names, so that a lesson reads like them.
+pub const AF_INET: AddressFamily = AddressFamily::Inet;
+pub const AF_INET6: AddressFamily = AddressFamily::Inet6;
+pub const SOCK_STREAM: SockType = SockType::Stream;
+pub const SOCK_DGRAM: SockType = SockType::Datagram;
+pub const SHUT_RD: Shutdown = Shutdown::Read;
+pub const SHUT_WR: Shutdown = Shutdown::Write;
+pub const SHUT_RDWR: Shutdown = Shutdown::Both;
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a lesson's program had to stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// A system call failed.
+    Call { name: &'static str, errno: Errno },
+    /// What was to be printed is not UTF-8: how many bytes of it are.
+    Text { valid: usize },
+    /// The program was started without a role that it knows.
+    Usage { program: String },
+}
+
+impl Error {
+    /// The error number, for a lesson that goes on after some of them.
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            Error::Call { errno, .. } => Some(*errno),
+            Error::Text { .. } | Error::Usage { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Call { name, errno } => write!(f, "{name}: {errno:?}: {}", errno.desc()),
+            Error::Text { valid } => write!(f, "the text is not UTF-8 after byte {valid}"),
+            Error::Usage { program } => {
+                write!(f, "which role?\n  try: {program} server, then {program} client")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Makes a socket: no flags, protocol 0. Source: socket(2).
+pub fn socket(domain: AddressFamily, type_: SockType) -> Result<OwnedFd> {
+    sys::socket(domain, type_, SockFlag::empty(), None).map_err(failed("socket"))
+}
+
+/// Gives a socket its own address; port 0 lets the kernel choose one.
+///
+/// Fails with `EADDRINUSE` if another socket has it, or had it until a minute ago. Source: bind(2), ip(7).
+pub fn bind(socket: &OwnedFd, addr: impl Into<SocketAddr>) -> Result<()> {
+    sys::bind(socket.as_raw_fd(), &*sockaddr(addr.into())).map_err(failed("bind"))
+}
+
+/// Turns a socket into a listener. `backlog`: how many finished connections may wait for accept(2).
+///
+/// -1 asks for as many as the system allows; nix refuses other negative numbers, and any above
+/// 4096, with `EINVAL` before the kernel sees them. Source: listen(2).
+pub fn listen(socket: &OwnedFd, backlog: i32) -> Result<()> {
+    let backlog = Backlog::new(backlog).map_err(failed("listen"))?;
+    sys::listen(socket, backlog).map_err(failed("listen"))
+}
+
+/// Takes the next connection: a new socket, and the address of the client at its other end.
+///
+/// Waits until there is one. Fails with `EAFNOSUPPORT`, the connection being closed again, if the
+/// client's address is neither IPv4 nor IPv6. Source: accept(2).
+pub fn accept(listener: &OwnedFd) -> Result<(OwnedFd, SocketAddr)> {
+    let in_nix = |errno: rustix::io::Errno| Errno::from_raw(errno.raw_os_error());
+    let (conn, addr) =
+        rustix::net::acceptfrom(listener).map_err(in_nix).map_err(failed("accept"))?;
+    let addr = addr.ok_or(Errno::EAFNOSUPPORT).map_err(failed("accept"))?;
+    Ok((conn, addr.try_into().map_err(in_nix).map_err(failed("accept"))?))
+}
+
+/// Connects a socket to a server. Without a bind(2) before it, the kernel chooses address and port.
+///
+/// Fails with `ECONNREFUSED` if nobody listens there. Source: connect(2).
+pub fn connect(socket: &OwnedFd, addr: impl Into<SocketAddr>) -> Result<()> {
+    sys::connect(socket.as_raw_fd(), &*sockaddr(addr.into())).map_err(failed("connect"))
+}
+
+/// Hands `bytes` to the kernel; gives how many it took, which may be fewer.
+///
+/// Fails with `EPIPE` if the other end is gone, without a SIGPIPE: Rust programs ignore it from
+/// their start. Source: send(2).
+pub fn send(socket: &OwnedFd, bytes: &[u8]) -> Result<usize> {
+    sys::send(socket.as_raw_fd(), bytes, MsgFlags::empty()).map_err(failed("send"))
+}
+
+/// Takes what has arrived, at most `buf.len()` bytes; gives how many. 0 is the end of the stream.
+///
+/// Waits until there is something. Fails with `ECONNRESET` if the other end broke off. Source: recv(2).
+pub fn recv(socket: &OwnedFd, buf: &mut [u8]) -> Result<usize> {
+    sys::recv(socket.as_raw_fd(), buf, MsgFlags::empty()).map_err(failed("recv"))
+}
+
+/// The socket's own address. Fails with `EAFNOSUPPORT` if it is no internet address. Source: getsockname(2).
+pub fn getsockname(socket: &OwnedFd) -> Result<SocketAddr> {
+    sys::getsockname(socket.as_raw_fd()).and_then(inet).map_err(failed("getsockname"))
+}
+
+/// The address of the other end. Fails with `ENOTCONN` if there is none. Source: getpeername(2).
+pub fn getpeername(socket: &OwnedFd) -> Result<SocketAddr> {
+    sys::getpeername(socket.as_raw_fd()).and_then(inet).map_err(failed("getpeername"))
+}
+
+/// Ends one or both directions of a connection; the descriptor stays open. Source: shutdown(2).
+pub fn shutdown(socket: &OwnedFd, how: Shutdown) -> Result<()> {
+    sys::shutdown(socket.as_raw_fd(), how).map_err(failed("shutdown"))
+}
+
+/// Gives the descriptor back. It is gone even if this fails. Source: close(2).
+pub fn close(fd: OwnedFd) -> Result<()> {
+    nix::unistd::close(fd).map_err(failed("close"))
+}
+
+/// Which side of the lesson this process plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Server,
+    Client,
+}
+
+/// The role that the program's first argument names: `server` or `client`.
+pub fn role() -> Result<Role> {
+    let mut args = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
+    let program = args.next().unwrap_or_else(|| "the program".into());
+    match (args.next().as_deref(), args.next()) {
+        (Some("server"), None) => Ok(Role::Server),
+        (Some("client"), None) => Ok(Role::Client),
+        _ => Err(Error::Usage { program }),
+    }
+}
+
+/// The last line of `main`: tells a failure to stderr as `error: bind: EADDRINUSE: …`.
+///
+/// The exit status is 0 if it was done, 2 for a wrong command line, else 1.
+pub fn finish(done: Result<()>) -> ExitCode {
+    let Err(error) = done else { return ExitCode::SUCCESS };
+    // One write: stderr has no buffer, and a message in pieces could mix with another program's.
+    // If it fails, there is nobody left to tell.
+    let _ = std::io::stderr().write_all(format!("error: {error}\n").as_bytes());
+    ExitCode::from(if matches!(error, Error::Usage { .. }) { 2 } else { 1 })
+}
+
+/// The bytes as text, if they are UTF-8 to the last one.
+pub fn text(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|error| Error::Text { valid: error.valid_up_to() })
+}
+
+/// Bytes as Python's `repr` has them: `b'caf\xc3\xa9\n'`.
+///
+/// The quotes are single ones unless the bytes hold a single quote and no double one.
+pub fn py_repr(bytes: &[u8]) -> String {
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
+    let mut repr = format!("b{quote}");
+    for &byte in bytes {
+        match byte {
+            b'\t' => repr.push_str("\\t"),
+            b'\n' => repr.push_str("\\n"),
+            b'\r' => repr.push_str("\\r"),
+            b'\\' => repr.push_str("\\\\"),
+            _ if char::from(byte) == quote => repr.extend(['\\', quote]),
+            b' '..=b'~' => repr.push(char::from(byte)),
+            _ => {
+                // Writing into a String cannot fail.
+                let _ = write!(repr, "\\x{byte:02x}");
+            }
+        }
+    }
+    repr.push(quote);
+    repr
+}
+
+/// An address as Python prints it: `('127.0.0.1', 50985)`, `('::1', 50985, 0, 0)`.
+pub fn py_addr(addr: SocketAddr) -> String {
+    match addr {
+        SocketAddr::V4(v4) => format!("('{}', {})", v4.ip(), v4.port()),
+        SocketAddr::V6(v6) => {
+            format!("('{}', {}, {}, {})", v6.ip(), v6.port(), v6.flowinfo(), v6.scope_id())
+        }
+    }
+}
+
+fn failed(name: &'static str) -> impl Fn(Errno) -> Error {
+    move |errno| Error::Call { name, errno }
+}
+
+/// The address in the kernel's form. Not a `SockaddrStorage`: its length would be 128 bytes
+/// whatever it holds, and the recording shows the length.
+fn sockaddr(addr: SocketAddr) -> Box<dyn SockaddrLike> {
+    match addr {
+        SocketAddr::V4(v4) => Box::new(SockaddrIn::from(v4)),
+        SocketAddr::V6(v6) => Box::new(SockaddrIn6::from(v6)),
+    }
+}
+
+fn inet(addr: SockaddrStorage) -> nix::Result<SocketAddr> {
+    if let Some(v4) = addr.as_sockaddr_in() {
+        Ok(SocketAddrV4::from(*v4).into())
+    } else if let Some(v6) = addr.as_sockaddr_in6() {
+        Ok(SocketAddrV6::from(*v6).into())
+    } else {
+        Err(Errno::EAFNOSUPPORT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    const ANY_PORT: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+
+    /// A listener on a port of the kernel's choice, and its address.
+    fn listener() -> Result<(OwnedFd, SocketAddr)> {
+        let listener = socket(AF_INET, SOCK_STREAM)?;
+        bind(&listener, ANY_PORT)?;
+        listen(&listener, 5)?;
+        let addr = getsockname(&listener)?;
+        Ok((listener, addr))
+    }
+
+    fn client(addr: SocketAddr) -> Result<OwnedFd> {
+        let client = socket(AF_INET, SOCK_STREAM)?;
+        connect(&client, addr)?;
+        Ok(client)
+    }
+
+    #[test]
+    fn a_conversation_goes_both_ways_and_ends() -> Result<()> {
+        let (listener, addr) = listener()?;
+        let client = client(addr)?;
+        let (conn, peer) = accept(&listener)?;
+        assert_eq!(peer, getsockname(&client)?);
+        assert_eq!(addr, getpeername(&client)?);
+
+        let mut buf = [0; 1024];
+        assert_eq!(send(&client, "你好".as_bytes())?, 6);
+        assert_eq!(recv(&conn, &mut buf)?, 6);
+        assert_eq!(text(&buf[..6])?, "你好");
+
+        shutdown(&conn, SHUT_WR)?;
+        assert_eq!(recv(&client, &mut buf)?, 0);
+        close(conn)?;
+        close(client)?;
+        close(listener)
+    }
+
+    #[test]
+    fn an_ipv6_conversation_knows_its_addresses() -> Result<()> {
+        let listener = socket(AF_INET6, SOCK_STREAM)?;
+        match bind(&listener, (Ipv6Addr::LOCALHOST, 0)) {
+            Err(error) if error.errno() == Some(Errno::EADDRNOTAVAIL) => {
+                println!("skipped: no ::1 on this machine");
+                return Ok(());
+            }
+            bound => bound?,
+        }
+        listen(&listener, 1)?;
+        let client = socket(AF_INET6, SOCK_STREAM)?;
+        connect(&client, getsockname(&listener)?)?;
+        let (_conn, peer) = accept(&listener)?;
+        assert_eq!(peer, getsockname(&client)?);
+        Ok(())
+    }
+
+    #[test]
+    fn an_error_names_its_call_and_its_errno() -> Result<()> {
+        let (_listener, addr) = listener()?;
+        let second = socket(AF_INET, SOCK_STREAM)?;
+        let error = bind(&second, addr).unwrap_err();
+        assert_eq!(error.to_string(), "bind: EADDRINUSE: Address already in use");
+
+        let error = getpeername(&second).unwrap_err();
+        assert_eq!(error.errno(), Some(Errno::ENOTCONN));
+        Ok(())
+    }
+
+    #[test]
+    fn a_port_without_listener_refuses() -> Result<()> {
+        // Bound but not listening: nobody else can have this port meanwhile.
+        let bound = socket(AF_INET, SOCK_STREAM)?;
+        bind(&bound, ANY_PORT)?;
+        let error = client(getsockname(&bound)?).unwrap_err();
+        assert_eq!(error.to_string(), "connect: ECONNREFUSED: Connection refused");
+        Ok(())
+    }
+
+    #[test]
+    fn sending_to_a_stream_that_was_shut_is_an_error_not_a_signal() -> Result<()> {
+        let (_listener, addr) = listener()?;
+        let client = client(addr)?;
+        shutdown(&client, SHUT_WR)?;
+        assert_eq!(send(&client, b"late").unwrap_err().errno(), Some(Errno::EPIPE));
+        Ok(())
+    }
+
+    #[test]
+    fn accepting_on_what_does_not_listen_is_einval() -> Result<()> {
+        let fresh = socket(AF_INET, SOCK_STREAM)?;
+        assert_eq!(accept(&fresh).unwrap_err().to_string(), "accept: EINVAL: Invalid argument");
+        Ok(())
+    }
+
+    #[test]
+    fn bytes_look_as_in_python() {
+        let cases: [(&[u8], &str); 8] = [
+            (b"", "b''"),
+            (b"hello", "b'hello'"),
+            (b"it's", "b\"it's\""),
+            (b"say \"it's\"", "b'say \"it\\'s\"'"),
+            (b"\"", "b'\"'"),
+            (b"\t\r\n\\", "b'\\t\\r\\n\\\\'"),
+            (b"\x00\x1b ~\x7f\xff", "b'\\x00\\x1b ~\\x7f\\xff'"),
+            ("你".as_bytes(), "b'\\xe4\\xbd\\xa0'"),
+        ];
+        for (bytes, repr) in cases {
+            assert_eq!(py_repr(bytes), repr);
+        }
+    }
+
+    #[test]
+    fn addresses_look_as_in_python() {
+        let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, 50985));
+        assert_eq!(py_addr(v4), "('127.0.0.1', 50985)");
+        let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, 50985));
+        assert_eq!(py_addr(v6), "('::1', 50985, 0, 0)");
+        let scoped = SocketAddrV6::new("fe80::1".parse().unwrap(), 80, 0, 2);
+        assert_eq!(py_addr(scoped.into()), "('fe80::1', 80, 0, 2)");
+    }
+
+    #[test]
+    fn half_a_character_is_not_printed_as_something_else() {
+        let error = text(&"你好".as_bytes()[..4]).unwrap_err();
+        assert_eq!(error.to_string(), "the text is not UTF-8 after byte 3");
+    }
+}

@@ -1,0 +1,706 @@
+//! `lessons/*/lesson.toml` → [`Lesson`].
+//!
+//! Opening the [`Catalogue`] reads folder names only; a lesson's file is read when that lesson is
+//! asked for. So a mistake in one lesson.toml never stands in the way of another lesson.
+//!
+//! A file is checked on reading: an unknown key, a wrong type or a role that is not declared is an
+//! error with its line. Patterns stay text here, with their place ([`Lesson::error_at`]): what
+//! they mean is judged by those who match them.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::error::{Error, Result};
+
+/// The lab's root: the nearest of `from` and the folders above it with `lessons/` and Cargo.toml.
+///
+/// Fails with [`Error::NoLab`] if there is none.
+pub fn root(from: &Path) -> Result<PathBuf> {
+    from.ancestors()
+        .find(|folder| folder.join("lessons").is_dir() && folder.join("Cargo.toml").is_file())
+        .map(Path::to_path_buf)
+        .ok_or_else(|| Error::NoLab { from: from.to_path_buf() })
+}
+
+/// The lessons of one lab, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalogue {
+    root: PathBuf,
+    /// In order of number, then name.
+    names: Vec<Name>,
+    /// Folders with a lesson.toml whose name is not `NN-slug`.
+    strays: Vec<String>,
+}
+
+/// A lesson's folder name, taken apart. Ordered by number, then by the rest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    pub number: u32,
+    /// The whole name: `12-half-close`.
+    pub whole: String,
+}
+
+impl Name {
+    /// The name without its number: `half-close`.
+    pub fn slug(&self) -> &str {
+        self.whole.split_once('-').map_or("", |(_, slug)| slug)
+    }
+
+    fn parse(folder: &str) -> Option<Name> {
+        let (number, slug) = folder.split_once('-')?;
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let named = !slug.is_empty() && slug.chars().all(plain);
+        let numbered = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
+        let number = number.parse().ok()?;
+        (named && numbered).then(|| Name { number, whole: folder.into() })
+    }
+}
+
+impl Catalogue {
+    /// Reads the folder names below `root/lessons`; those without a lesson.toml (the kit) are none.
+    pub fn open(root: &Path) -> Result<Catalogue> {
+        let lessons = root.join("lessons");
+        let failed = |error: io::Error| Error::File {
+            doing: "read",
+            path: lessons.clone(),
+            why: error.to_string(),
+        };
+        let (mut names, mut strays) = (Vec::new(), Vec::new());
+        for entry in fs::read_dir(&lessons).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if !entry.path().join("lesson.toml").is_file() {
+                continue;
+            }
+            let folder = entry.file_name().to_string_lossy().into_owned();
+            match Name::parse(&folder) {
+                Some(name) => names.push(name),
+                None => strays.push(folder),
+            }
+        }
+        names.sort();
+        strays.sort();
+        Ok(Catalogue { root: root.to_path_buf(), names, strays })
+    }
+
+    /// The lab's root folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Every lesson's name, in order.
+    pub fn names(&self) -> &[Name] {
+        &self.names
+    }
+
+    /// The lessons that `wanted` means: a number (`3`), a range with both ends (`1..13`), the
+    /// whole name (`12-half-close`) or a part that only one name has (`half`).
+    ///
+    /// There is at least one. Fails with [`Error::NoLesson`] if nothing fits, and with
+    /// [`Error::Usage`] if a part fits several or a range runs backwards.
+    pub fn find(&self, wanted: &str) -> Result<Vec<&Name>> {
+        let text = wanted.trim().to_lowercase();
+        let found = if let Some((first, last)) = text.split_once("..") {
+            self.in_range(wanted, first, last)?
+        } else if let Ok(number) = text.parse::<u32>() {
+            one_of(wanted, self.names.iter().filter(|name| name.number == number).collect())?
+        } else {
+            self.by_part(wanted, &text)?
+        };
+        if found.is_empty() {
+            let nearest = self.nearest(&text).map(|name| name.whole.clone());
+            return Err(Error::NoLesson { wanted: wanted.into(), nearest });
+        }
+        Ok(found)
+    }
+
+    /// As [`find`](Catalogue::find), for a command that takes one lesson.
+    pub fn find_one(&self, wanted: &str) -> Result<&Name> {
+        match self.find(wanted)?.as_slice() {
+            [one] => Ok(one),
+            several => Err(Error::Usage {
+                why: format!("`{wanted}` is {} lessons; this takes one", several.len()),
+                next: "lab list".into(),
+            }),
+        }
+    }
+
+    /// Reads and checks one lesson's file.
+    pub fn read(&self, name: &Name) -> Result<Lesson> {
+        Lesson::read(&self.root, name)
+    }
+
+    /// Reads every lesson; each that cannot be read is an error in its place, strays come last.
+    pub fn read_all(&self) -> Vec<Result<Lesson>> {
+        let strays = self.strays.iter().map(|folder| Err(self.stray(folder)));
+        self.names.iter().map(|name| self.read(name)).chain(strays).collect()
+    }
+
+    fn in_range(&self, wanted: &str, first: &str, last: &str) -> Result<Vec<&Name>> {
+        let number = |text: &str| text.trim().parse::<u32>().ok();
+        match (number(first), number(last.trim_start_matches('='))) {
+            (Some(first), Some(last)) if first <= last => {
+                let range = first..=last;
+                Ok(self.names.iter().filter(|name| range.contains(&name.number)).collect())
+            }
+            _ => Err(Error::Usage {
+                why: format!("`{wanted}` is no range of lessons: 1..13 is"),
+                next: "lab list".into(),
+            }),
+        }
+    }
+
+    fn by_part(&self, wanted: &str, text: &str) -> Result<Vec<&Name>> {
+        if self.strays.iter().any(|folder| folder.to_lowercase() == text) {
+            return Err(self.stray(wanted));
+        }
+        // A whole name or slug means itself even where it is a part of another's (echo, echo-udp).
+        for exactly in [|name: &Name| name.whole.as_str(), Name::slug] as [fn(&Name) -> &str; 2] {
+            let found: Vec<_> = self.names.iter().filter(|name| exactly(name) == text).collect();
+            if !found.is_empty() {
+                return one_of(wanted, found);
+            }
+        }
+        if text.is_empty() {
+            return Ok(Vec::new());
+        }
+        one_of(wanted, self.names.iter().filter(|name| name.whole.contains(text)).collect())
+    }
+
+    /// The name most like this text, if one is like it at all.
+    fn nearest(&self, text: &str) -> Option<&Name> {
+        // Nobody who types a number that is none mistyped another.
+        if text.starts_with(|c: char| c.is_ascii_digit()) && !text.contains('-') {
+            return None;
+        }
+        let likeness = |name: &Name| {
+            let slug = strsim::jaro_winkler(text, name.slug());
+            let words = name.slug().split('-').map(|word| strsim::jaro_winkler(text, word));
+            words.fold(slug.max(strsim::jaro_winkler(text, &name.whole)), f64::max)
+        };
+        let rated = self.names.iter().map(|name| (likeness(name), name));
+        let best = rated.max_by(|(a, one), (b, other)| a.total_cmp(b).then(other.cmp(one)))?;
+        (best.0 > 0.75).then_some(best.1)
+    }
+
+    fn stray(&self, folder: &str) -> Error {
+        Error::Lesson {
+            path: Path::new("lessons").join(folder).join("lesson.toml"),
+            line: 1,
+            why: format!("the folder `{folder}` must be named like 12-half-close"),
+        }
+    }
+}
+
+/// None or one; several are the user's to choose from.
+fn one_of<'a>(wanted: &str, found: Vec<&'a Name>) -> Result<Vec<&'a Name>> {
+    if found.len() < 2 {
+        return Ok(found);
+    }
+    let names: Vec<_> = found.iter().map(|name| name.whole.as_str()).collect();
+    Err(Error::Usage {
+        why: format!("`{wanted}` fits several lessons: {}", names.join(", ")),
+        next: "name more of it; lab list shows all".into(),
+    })
+}
+
+/// One lesson, as its lesson.toml tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lesson {
+    pub number: u32,
+    /// The whole name, which is the folder's: `12-half-close`.
+    pub name: String,
+    /// The lesson's folder.
+    pub folder: PathBuf,
+    pub title: String,
+    /// How long it takes a learner, in minutes.
+    pub minutes: u32,
+    /// The rows of the sources that it reaches: `S4.6`.
+    pub covers: Vec<String>,
+    /// The manual pages that it is about: `accept(2)`.
+    pub man: Vec<String>,
+    /// The role that the exercise is about; `None` where nothing is graded.
+    pub grades: Option<String>,
+    /// In the order in which they are listed, which is the order in which they take turns.
+    pub roles: Vec<Role>,
+    pub scenarios: Vec<Scenario>,
+    pub rules: Vec<Rule>,
+    pub exercise: Exercise,
+    /// The file's path from the lab's root, for messages.
+    file: PathBuf,
+    /// The file's text, for the line of a span.
+    source: String,
+}
+
+/// One of the lesson's programs.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// `server`, `client`: what the program gets as its first argument.
+    pub name: Spanned<String>,
+    /// The pattern of the event that this role starts after; `None`: it starts at once.
+    pub after: Option<Spanned<String>>,
+    /// Whether it must end by itself: if so, blocked at the end is a deadlock. If not, it serves
+    /// until the lab ends it.
+    #[serde(default = "yes")]
+    pub ends: bool,
+    /// The lines that it finds on its standard input, one at each quiet moment; then end of file.
+    #[serde(default)]
+    pub stdin: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What the outside world does to the graded program.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What happens, in words: `one client asks`.
+    pub name: Spanned<String>,
+    /// The steps of the peers, one at each quiet moment: `A: send("{text}")`.
+    #[serde(default)]
+    pub steps: Vec<Spanned<String>>,
+    /// What must hold after certain steps.
+    #[serde(default)]
+    pub at: Vec<Checkpoint>,
+}
+
+/// What must hold at the quiet moment after a step.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checkpoint {
+    /// The step's number, from 1.
+    pub step: Spanned<usize>,
+    /// A socket and its state: `server: conn CLOSED`.
+    pub state: Spanned<String>,
+}
+
+/// One sentence about what a right program does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// `reads-before-it-replies`: how verdicts, mistakes and `lab explain` name it.
+    pub id: Spanned<String>,
+    /// The rule in words, as a statement about the program that keeps it.
+    pub says: Option<String>,
+    pub expect: Expect,
+    /// A question that leads on, shown when this rule is broken.
+    pub hint: Option<String>,
+}
+
+/// What a rule asks of the timeline, as patterns not yet read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expect {
+    /// Events that match these come in this order; others may come between them.
+    Order(Vec<Spanned<String>>),
+    /// No event matches this.
+    Never(Spanned<String>),
+}
+
+/// The learner's part.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exercise {
+    /// The faults under which the rules must hold as well: `short-write`.
+    #[serde(default)]
+    pub weather: Vec<Spanned<String>>,
+    /// From where to look to what it takes, usually three.
+    #[serde(default)]
+    pub hints: Vec<String>,
+}
+
+impl Lesson {
+    /// The name of the lesson's cargo package.
+    pub fn package(&self) -> String {
+        format!("lesson-{}", self.name)
+    }
+
+    /// The name of the demo's binary.
+    pub fn demo(&self) -> &str {
+        &self.name
+    }
+
+    /// The name of the exercise's binary.
+    pub fn exercise_bin(&self) -> String {
+        format!("{}-exercise", self.name)
+    }
+
+    /// The role of this name.
+    pub fn role(&self, name: &str) -> Option<&Role> {
+        self.roles.iter().find(|role| role.name.as_ref() == name)
+    }
+
+    /// An error about something in this lesson's file: `lessons/12-half-close/lesson.toml:14: why`.
+    pub fn error_at<T>(&self, place: &Spanned<T>, why: impl Into<String>) -> Error {
+        let line = line(&self.source, place.span());
+        Error::Lesson { path: self.file.clone(), line, why: why.into() }
+    }
+
+    fn read(root: &Path, name: &Name) -> Result<Lesson> {
+        let file = Path::new("lessons").join(&name.whole).join("lesson.toml");
+        let source = fs::read_to_string(root.join(&file)).map_err(|error| Error::File {
+            doing: "read",
+            path: file.clone(),
+            why: error.to_string(),
+        })?;
+        Lesson::parse(root, name, file, source)
+    }
+
+    fn parse(root: &Path, name: &Name, file: PathBuf, source: String) -> Result<Lesson> {
+        let written: Written = match toml::from_str(&source) {
+            Ok(written) => written,
+            Err(error) => {
+                let line = line(&source, error.span().unwrap_or(0..0));
+                // A syntax error may take several lines to say; a message is one.
+                let why = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+                return Err(Error::Lesson { path: file, line, why });
+            }
+        };
+        let mut lesson = Lesson {
+            number: name.number,
+            name: name.whole.clone(),
+            folder: root.join("lessons").join(&name.whole),
+            title: written.title,
+            minutes: written.minutes,
+            covers: written.covers,
+            man: written.man,
+            grades: written.grades.as_ref().map(|grades| grades.as_ref().clone()),
+            roles: written.role,
+            scenarios: written.scenario,
+            rules: Vec::new(),
+            exercise: written.exercise,
+            file,
+            source,
+        };
+        lesson.rules =
+            written.rule.into_iter().map(|rule| lesson.rule(rule)).collect::<Result<_>>()?;
+        lesson.check(written.grades.as_ref())?;
+        Ok(lesson)
+    }
+
+    fn rule(&self, written: WrittenRule) -> Result<Rule> {
+        let WrittenRule { id, says, order, never, hint } = written;
+        let expect = match (order, never) {
+            (Some(order), None) => Expect::Order(order),
+            (None, Some(never)) => Expect::Never(never),
+            _ => {
+                let why = format!("the rule `{}` needs one of `order` and `never`", id.as_ref());
+                return Err(self.error_at(&id, why));
+            }
+        };
+        Ok(Rule { id, says, expect, hint })
+    }
+
+    /// What the types cannot say.
+    fn check(&self, grades: Option<&Spanned<String>>) -> Result<()> {
+        if self.roles.is_empty() {
+            let path = self.file.clone();
+            return Err(Error::Lesson { path, line: 1, why: "it has no [[role]]".into() });
+        }
+        self.once("role", self.roles.iter().map(|role| &role.name))?;
+        self.once("scenario", self.scenarios.iter().map(|scenario| &scenario.name))?;
+        self.once("rule", self.rules.iter().map(|rule| &rule.id))?;
+        if let Some(grades) = grades
+            && self.role(grades.as_ref()).is_none()
+        {
+            return Err(self.error_at(grades, format!("no role is named `{}`", grades.as_ref())));
+        }
+        // Roles start in their order, so the first has nobody to start after.
+        if let Some(after) = self.roles.first().and_then(|role| role.after.as_ref()) {
+            return Err(self.error_at(after, "the first role starts at once: it has no `after`"));
+        }
+        for scenario in &self.scenarios {
+            for checkpoint in &scenario.at {
+                let steps = scenario.steps.len();
+                if !(1..=steps).contains(checkpoint.step.as_ref()) {
+                    let why =
+                        format!("there is no step {}, only 1 to {steps}", checkpoint.step.as_ref());
+                    return Err(self.error_at(&checkpoint.step, why));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Names are plain, and each is given once.
+    fn once<'a>(&self, kind: &str, names: impl Iterator<Item = &'a Spanned<String>>) -> Result<()> {
+        let mut seen = HashSet::new();
+        for name in names {
+            if name.as_ref().trim().is_empty() {
+                return Err(self.error_at(name, format!("a {kind} needs a name")));
+            }
+            if !seen.insert(name.as_ref()) {
+                return Err(
+                    self.error_at(name, format!("two {kind}s are named `{}`", name.as_ref()))
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// lesson.toml as it is written: its keys, no more.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    title: String,
+    minutes: u32,
+    #[serde(default)]
+    covers: Vec<String>,
+    #[serde(default)]
+    man: Vec<String>,
+    grades: Option<Spanned<String>>,
+    #[serde(default)]
+    role: Vec<Role>,
+    #[serde(default)]
+    scenario: Vec<Scenario>,
+    #[serde(default)]
+    rule: Vec<WrittenRule>,
+    #[serde(default)]
+    exercise: Exercise,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRule {
+    id: Spanned<String>,
+    says: Option<String>,
+    order: Option<Vec<Spanned<String>>>,
+    never: Option<Spanned<String>>,
+    hint: Option<String>,
+}
+
+/// The line in which a span begins, from 1.
+fn line(source: &str, span: Range<usize>) -> usize {
+    let before = &source.as_bytes()[..span.start.min(source.len())];
+    1 + before.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The smallest file that is right.
+    const PLAIN: &str = "title = \"T\"\nminutes = 5\n[[role]]\nname = \"server\"\n";
+
+    /// The example of the reference, whole.
+    const FULL: &str = r#"title   = "One shot"
+minutes = 15
+covers  = ["S4.6", "S4.7"]           # rows of the sources
+man     = ["socket(2)", "accept(2)"]
+grades  = "server"                   # the role the exercise is about
+[[role]]
+name = "server"
+ends = true
+[[role]]
+name  = "client"
+after = "server: listen(..) = 0"     # started when the recording shows it
+
+[[scenario]]
+name  = "one client asks"
+steps = ['A: connect(:9999)', 'A: send("{text}")', 'A: recv("欢迎")', 'A: recv() = 0']
+[[scenario.at]]                      # a checkpoint: holds at the quiescence after this step
+step  = 4
+state = 'server: conn CLOSED'
+
+[[rule]]
+id    = "reads-before-it-replies"
+says  = "the server reads the request before it answers"
+order = ['server: recv(conn, ..) > 0', 'server: send(conn, ..) > 0']
+hint  = "Which call tells you what the client wants?"
+
+[[rule]]
+id    = "never-talks-to-the-listener"
+never = '_: recv(listener, ..)'
+
+[exercise]
+weather = ["short-write", "eintr"]
+hints   = ["…", "…", "…"]
+"#;
+
+    fn name(whole: &str) -> Name {
+        Name::parse(whole).unwrap()
+    }
+
+    fn parse(source: &str) -> Result<Lesson> {
+        let file = PathBuf::from("lessons/01-one-shot/lesson.toml");
+        Lesson::parse(Path::new("/lab"), &name("01-one-shot"), file, source.into())
+    }
+
+    fn message(source: &str) -> String {
+        parse(source).unwrap_err().to_string()
+    }
+
+    fn catalogue(names: &[&str]) -> Catalogue {
+        let names = names.iter().map(|whole| name(whole)).collect();
+        Catalogue { root: "/lab".into(), names, strays: vec!["Half_Done".into()] }
+    }
+
+    fn found(names: &[&str], wanted: &str) -> std::result::Result<Vec<String>, String> {
+        match catalogue(names).find(wanted) {
+            Ok(found) => Ok(found.iter().map(|name| name.whole.clone()).collect()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    const SOME: [&str; 5] =
+        ["01-one-shot", "03-echo", "07-one-shot-udp", "12-half-close", "13-clean-goodbye"];
+
+    #[test]
+    fn the_example_of_the_reference_reads_whole() {
+        let lesson = parse(FULL).unwrap();
+        assert_eq!((lesson.number, lesson.package().as_str()), (1, "lesson-01-one-shot"));
+        assert_eq!(lesson.folder, Path::new("/lab/lessons/01-one-shot"));
+        assert_eq!(lesson.grades.as_deref(), Some("server"));
+        assert!(lesson.roles.iter().all(|role| role.ends && role.stdin.is_empty()));
+        assert_eq!(lesson.scenarios[0].steps.len(), 4);
+        assert_eq!(lesson.scenarios[0].at[0].state.as_ref(), "server: conn CLOSED");
+        let Expect::Order(order) = &lesson.rules[0].expect else { panic!("an order") };
+        assert_eq!(order[1].as_ref(), "server: send(conn, ..) > 0");
+        let Expect::Never(never) = &lesson.rules[1].expect else { panic!("a never") };
+        assert_eq!(
+            lesson.error_at(never, "why").to_string(),
+            "lessons/01-one-shot/lesson.toml:28: why"
+        );
+        assert_eq!(lesson.exercise.hints.len(), 3);
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_its_line() {
+        let cases = [
+            (PLAIN.replace("minutes", "minuets"), 2, "unknown field `minuets`"),
+            (PLAIN.replace("5", "\"five\""), 2, "invalid type: string \"five\", expected u32"),
+            (PLAIN.replace("5", "-5"), 2, "invalid value: integer `-5`, expected u32"),
+            (format!("{PLAIN}ens = false\n"), 5, "unknown field `ens`"),
+            (PLAIN.replace("name = \"server\"", "ends = true"), 3, "missing field `name`"),
+            (format!("{PLAIN}[[role]]\nname = \"server\"\n"), 6, "two roles are named `server`"),
+            (PLAIN.replace("\"server\"", "\"\""), 4, "a role needs a name"),
+            (PLAIN.replace("[[role]]", "[[role]"), 3, ""),
+            (PLAIN.replace("\"T\"", "\"T"), 1, ""),
+            (FULL.replace("= \"server\"   ", "= \"sever\"   "), 5, "no role is named `sever`"),
+            (FULL.replace("step  = 4", "step  = 5"), 17, "there is no step 5, only 1 to 4"),
+            (
+                FULL.replace("never =", "order = []\nnever ="),
+                27,
+                "the rule `never-talks-to-the-listener` needs one of `order` and `never`",
+            ),
+            (FULL.replace("never = ", "nver = "), 28, "unknown field `nver`"),
+            (
+                format!("{PLAIN}after = \"x\"\n"),
+                5,
+                "the first role starts at once: it has no `after`",
+            ),
+            (String::new(), 1, "missing field `title`"),
+            ("title = \"T\"\nminutes = 5\n".into(), 1, "it has no [[role]]"),
+        ];
+        for (source, line, why) in cases {
+            let told = message(&source);
+            let start = format!("lessons/01-one-shot/lesson.toml:{line}: {why}");
+            assert!(told.starts_with(&start), "{told}\n  should begin with {start}");
+            assert!(!told.contains('\n'), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_lesson_is_found_by_number_part_name_and_range() {
+        let cases: [(&str, &[&str]); 9] = [
+            ("3", &["03-echo"]),
+            ("03", &["03-echo"]),
+            ("half", &["12-half-close"]),
+            ("Half", &["12-half-close"]),
+            ("12-half-close", &["12-half-close"]),
+            // Also a part of 07-one-shot-udp, but all of this one.
+            ("one-shot", &["01-one-shot"]),
+            ("1..3", &["01-one-shot", "03-echo"]),
+            ("12..12", &["12-half-close"]),
+            ("01..=3", &["01-one-shot", "03-echo"]),
+        ];
+        for (wanted, names) in cases {
+            let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+            assert_eq!(found(&SOME, wanted), Ok(names), "{wanted}");
+        }
+    }
+
+    #[test]
+    fn what_fits_no_lesson_or_several_is_told() {
+        let cases = [
+            ("half-cloze", "no lesson `half-cloze`; did you mean 12-half-close?"),
+            ("ehco", "no lesson `ehco`; did you mean 03-echo?"),
+            ("99", "no lesson `99`"),
+            ("20..30", "no lesson `20..30`"),
+            ("quic", "no lesson `quic`"),
+            ("", "no lesson ``"),
+            ("one", "`one` fits several lessons: 01-one-shot, 07-one-shot-udp"),
+            ("3..1", "`3..1` is no range of lessons: 1..13 is"),
+            ("1..", "`1..` is no range of lessons: 1..13 is"),
+            (
+                "half_done",
+                "lessons/half_done/lesson.toml:1: \
+                 the folder `half_done` must be named like 12-half-close",
+            ),
+        ];
+        for (wanted, told) in cases {
+            assert_eq!(found(&SOME, wanted), Err(told.into()), "{wanted}");
+        }
+    }
+
+    #[test]
+    fn two_lessons_of_one_number_are_both_named() {
+        assert_eq!(
+            found(&["01-one-shot", "01-first"], "1"),
+            Err("`1` fits several lessons: 01-one-shot, 01-first".into())
+        );
+    }
+
+    #[test]
+    fn a_broken_file_does_not_hide_the_other_lessons() {
+        let lab = tempfile::tempdir().unwrap();
+        let lesson = |folder: &str, source: &str| {
+            let folder = lab.path().join("lessons").join(folder);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("lesson.toml"), source).unwrap();
+        };
+        fs::write(lab.path().join("Cargo.toml"), "").unwrap();
+        lesson("10-ten", PLAIN);
+        lesson("02-two", "title = ");
+        lesson("01-one", PLAIN);
+        lesson("three", PLAIN);
+        fs::create_dir(lab.path().join("lessons/kit")).unwrap();
+
+        let deep = lab.path().join("lessons/01-one/solutions");
+        let root = root(&deep).unwrap();
+        assert_eq!(root, lab.path());
+
+        let catalogue = Catalogue::open(&root).unwrap();
+        let one = catalogue.read(catalogue.find_one("1").unwrap()).unwrap();
+        assert_eq!(one.name, "01-one");
+        let all: Vec<_> = catalogue
+            .read_all()
+            .into_iter()
+            .map(|lesson| lesson.map(|lesson| lesson.number).map_err(|error| error.to_string()))
+            .collect();
+        assert_eq!((&all[0], &all[2]), (&Ok(1), &Ok(10)));
+        assert!(all[1].as_ref().unwrap_err().starts_with("lessons/02-two/lesson.toml:1: "));
+        assert!(all[3].as_ref().unwrap_err().starts_with("lessons/three/lesson.toml:1: "));
+    }
+
+    #[test]
+    fn above_every_lab_there_is_none() {
+        let told = root(Path::new("/nowhere/at/all")).unwrap_err().to_string();
+        assert_eq!(told, "no lessons/ folder in /nowhere/at/all or any folder above it");
+    }
+
+    #[test]
+    fn the_lessons_of_this_lab_read() {
+        let catalogue = Catalogue::open(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+        for lesson in catalogue.read_all() {
+            lesson.unwrap();
+        }
+        assert_eq!(catalogue.find_one("1").unwrap().whole, "01-one-shot");
+    }
+}

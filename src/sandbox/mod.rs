@@ -261,7 +261,6 @@ const KINDS: [(CloneFlags, &str); 6] = [
     (CloneFlags::CLONE_NEWUTS, "uts"),
 ];
 
-
 /// How long a scout may take. It takes less than a millisecond; a machine may be busy.
 const SCOUT_LIMIT: Duration = Duration::from_secs(5);
 
@@ -492,8 +491,7 @@ fn follow(scout: Option<Trial>, found: Found) -> Entered {
             Err(errno) => {
                 entered.lack(name, errno);
                 if flag == CloneFlags::CLONE_NEWUSER {
-                    entered.isolation.lacking =
-                        Found::nothing_of(found.wanted, errno).lacking();
+                    entered.isolation.lacking = Found::nothing_of(found.wanted, errno).lacking();
                     return entered;
                 }
             }

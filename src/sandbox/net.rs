@@ -119,8 +119,7 @@ pub(super) fn acknowledge_at_once() -> Result<(), (&'static str, Errno)> {
     // replaced. Ours is added beside it, and then the kernel's is taken away: ::1 is always reachable.
     (|| {
         let index = loopback_index()?;
-        let route =
-            Route { dst: &Ipv6Addr::LOCALHOST.octets(), prefix: 128, source: None, index };
+        let route = Route { dst: &Ipv6Addr::LOCALHOST.octets(), prefix: 128, source: None, index };
         routes.request(&route.message(Change::Add))?;
         routes.request(&route.message(Change::DeleteKernels))
     })()
@@ -176,11 +175,9 @@ impl Route<'_> {
     fn message(&self, change: Change) -> (u16, u16, Vec<u8>) {
         let v6 = self.dst.len() == 16;
         let (kind, flags, protocol) = match change {
-            Change::Replace => (
-                libc::RTM_NEWROUTE,
-                libc::NLM_F_REPLACE | libc::NLM_F_CREATE,
-                libc::RTPROT_KERNEL,
-            ),
+            Change::Replace => {
+                (libc::RTM_NEWROUTE, libc::NLM_F_REPLACE | libc::NLM_F_CREATE, libc::RTPROT_KERNEL)
+            }
             Change::Add => {
                 (libc::RTM_NEWROUTE, libc::NLM_F_EXCL | libc::NLM_F_CREATE, libc::RTPROT_BOOT)
             }

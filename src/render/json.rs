@@ -116,7 +116,7 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Recording> {
     Ok(recording)
 }
 
-/// A value on one line, with a blank after each comma and colon.
+/// A value on one line.
 fn line(value: &impl Serialize) -> String {
     // Plain data with string keys always has a JSON form.
     serde_json::to_string(value).unwrap_or_else(|_| "null".into())
@@ -211,6 +211,6 @@ mod tests {
             why(json.to_string().as_bytes()),
             broken,
         ];
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"));
     }
 }

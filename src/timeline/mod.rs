@@ -145,6 +145,8 @@ pub struct Piece {
     pub name: Cow<'static, str>,
     pub text: String,
     pub object: Option<SocketId>,
+    /// Every object within it, by name: also those in a list.
+    pub objects: Vec<(SocketId, String)>,
     pub value: Value,
 }
 

@@ -129,6 +129,7 @@ impl Speaker<'_> {
                 name: arg.name.clone(),
                 text,
                 object: object_of(&arg.value),
+                objects: self.objects(&arg.value),
                 value: arg.value.clone(),
             });
         }
@@ -164,6 +165,19 @@ impl Speaker<'_> {
             text.push_str(&format!(" [{}]", ready.join(", ")));
         }
         Some(Answer { text, ret, object, failure: None })
+    }
+
+    fn objects(&self, value: &Value) -> Vec<(SocketId, String)> {
+        match value {
+            Value::Fd { socket: Some(id), .. } => {
+                self.names.of(*id).map(|name| (*id, name.to_owned())).into_iter().collect()
+            }
+            Value::List { items } => items.iter().flat_map(|item| self.objects(item)).collect(),
+            Value::Struct { fields } => {
+                fields.iter().flat_map(|field| self.objects(&field.value)).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// For a call that waits for several: which are ready, each with its events.

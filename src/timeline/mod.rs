@@ -1,1 +1,455 @@
-//! stub
+//! A recording as a person reads it: stable names, rows in order, no noise.
+//!
+//! ```text
+//! Recording ─ names ── who is `listener`, who is `conn#2`
+//!           ─ masks ── which ports are `P1`, `P2`
+//!           ─ noise ── what nobody wrote
+//!           ─ say ──── one event → pieces          → Timeline
+//! ```
+//!
+//! A call that had to wait takes two rows: one where it begins to wait and one where it ends, which
+//! names the step of the first. Equal rows one after the other are one row with a count. Nothing here is
+//! drawn: pictures, patterns and rules all take a [`Timeline`] and need not decode again.
+
+mod masks;
+mod names;
+mod noise;
+#[cfg(test)]
+pub(crate) mod sample;
+mod say;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+pub use self::masks::Masks;
+pub use self::names::{Names, socket_names};
+pub use self::noise::Noise;
+use self::say::{People, Speaker, about};
+use crate::event::{
+    Bytes, Ending, Event, Isolation, Party, Reason, Recording, Schedule, SocketId, Value,
+};
+
+/// One run, ready to be drawn, matched and graded.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    /// The lesson's whole name, or none for programs that were merely traced.
+    pub lesson: Option<String>,
+    pub schedule: Schedule,
+    pub seed: Option<u64>,
+    pub isolation: Isolation,
+    /// In the order of their columns.
+    pub roles: Vec<RolePart>,
+    pub names: Names,
+    /// In order; `rows[i].step` is `i + 1`.
+    pub rows: Vec<Row>,
+    /// What was left out, by the event's `seq`, and why.
+    pub dropped: Vec<(u64, Noise)>,
+    pub end: Finish,
+}
+
+impl Timeline {
+    /// The row of this step number.
+    pub fn row(&self, step: usize) -> Option<&Row> {
+        self.rows.get(step.checked_sub(1)?)
+    }
+
+    /// The step of the row in which the event of this `seq` ended, or waits for ever.
+    pub fn step_of(&self, seq: u64) -> Option<usize> {
+        let held = |row: &&Row| row.seq <= seq && seq <= row.last_seq && row.came_of(seq);
+        self.rows.iter().rfind(held).map(|row| row.step)
+    }
+}
+
+/// What is to be known of a role before its rows are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RolePart {
+    pub name: String,
+    pub command: Vec<String>,
+    /// Whether it must end by itself; none if not declared.
+    pub ends: Option<bool>,
+    /// Whether one of its processes ran more than one thread.
+    pub threaded: bool,
+    /// Whether it ran more than one process.
+    pub forked: bool,
+}
+
+/// One line of a timeline: a call, a part of one, a signal or an end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// 1, 2, 3 …
+    pub step: usize,
+    pub role: String,
+    pub process: u32,
+    pub thread: u32,
+    /// The event of which this row tells; of a folded row the first.
+    pub seq: u64,
+    /// Of a folded row the last event; else `seq`.
+    pub last_seq: u64,
+    /// All events of a folded row, in order; else only `seq`.
+    pub events: Vec<u64>,
+    pub kind: RowKind,
+    /// How many equal rows this one stands for.
+    pub count: u64,
+    /// The API's name of the call.
+    pub call: Cow<'static, str>,
+    /// The kernel's name of the call.
+    pub syscall: Cow<'static, str>,
+    pub args: Vec<Piece>,
+    /// None as long as it waits, for what is no call and for what never returned.
+    pub answer: Option<Answer>,
+    /// The object that the call is about.
+    pub object: Option<SocketId>,
+    /// Whether that object is a socket.
+    pub on_socket: bool,
+    /// The data that really moved.
+    pub data: Option<Bytes>,
+    /// What the recorder did to this call.
+    pub note: Option<String>,
+}
+
+impl Row {
+    /// Whether this row tells of the event of this `seq`.
+    pub fn came_of(&self, seq: u64) -> bool {
+        self.events.binary_search(&seq).is_ok()
+    }
+
+    /// Whether a call returned in this row.
+    pub fn returned(&self) -> bool {
+        self.answer.is_some()
+    }
+}
+
+/// What a row tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowKind {
+    /// A call that did not wait, from beginning to end.
+    Call,
+    /// A call that begins to wait here; `for_ever`: it never returned.
+    Waits { for_ever: bool },
+    /// A call that returns here and has waited since that step.
+    Wakes { since: usize },
+    /// Calls that each waited and returned with nothing in between, folded into one row.
+    Waited,
+    /// A signal that was delivered.
+    Signal,
+    /// A thread or process that ended by itself.
+    Exit,
+    /// A process that was ended from outside.
+    Killed,
+}
+
+/// One argument: its text in the notation, and the value that it was made from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Piece {
+    /// The name that the manual page gives it.
+    pub name: Cow<'static, str>,
+    pub text: String,
+    pub object: Option<SocketId>,
+    /// Every object within it, by name: also those in a list.
+    pub objects: Vec<(SocketId, String)>,
+    pub value: Value,
+}
+
+/// What a call gave back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// In the notation, without the `=`: `listener`, `6`, `-1 ECONNREFUSED (connection refused)`.
+    pub text: String,
+    /// As the API returns it: -1 for every failure.
+    pub ret: i64,
+    /// The object that the result names.
+    pub object: Option<SocketId>,
+    pub failure: Option<Failure>,
+}
+
+/// An errno and its meaning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub name: String,
+    pub meaning: Option<&'static str>,
+}
+
+/// How it all ended.
+#[derive(Clone, Debug)]
+pub struct Finish {
+    pub reason: Reason,
+    /// In the order of the columns.
+    pub roles: Vec<(String, Ending)>,
+    pub waiting: Vec<Wait>,
+}
+
+/// A thread that waits at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    pub role: String,
+    pub process: u32,
+    pub thread: u32,
+    /// The step in which it began to, if that is shown.
+    pub step: Option<usize>,
+    /// The call and what it is about: `recv(conn)`.
+    pub call: String,
+    pub for_: Vec<Party>,
+}
+
+/// Draws up the timeline of a recording.
+pub fn timeline(recording: &Recording) -> Timeline {
+    let mut events: Vec<&Event> = recording.events.iter().collect();
+    events.sort_by_key(|event| event.seq);
+    let names = socket_names(recording);
+    let noise = noise::noise(&recording.events, &names);
+    let mut speaker = Speaker {
+        names: &names,
+        masks: Masks::of(recording),
+        people: People::of(&recording.events),
+    };
+
+    let mut rows: Vec<Row> = Vec::new();
+    let mut began: HashMap<u64, usize> = HashMap::new();
+    for moment in moments(recording, &events) {
+        let (event, done) = match moment {
+            Moment::Begins(event) => (event, false),
+            Moment::Ends(event) => (event, true),
+        };
+        if noise.contains_key(&event.seq) {
+            continue;
+        }
+        let kind = match (event.call.as_ref(), done) {
+            ("signal", _) if event.syscall.is_empty() => RowKind::Signal,
+            ("exit" | "exit_group", _) => RowKind::Exit,
+            ("killed", _) if event.syscall.is_empty() => RowKind::Killed,
+            (_, false) => RowKind::Waits { for_ever: event.ret.is_none() },
+            (_, true) => match began.get(&event.seq) {
+                Some(row) => RowKind::Wakes { since: *row },
+                None => RowKind::Call,
+            },
+        };
+        if !done {
+            began.insert(event.seq, rows.len());
+        }
+        let object = about(event);
+        rows.push(Row {
+            step: 0,
+            role: event.role.clone(),
+            process: event.process,
+            thread: event.thread,
+            seq: event.seq,
+            last_seq: event.seq,
+            events: vec![event.seq],
+            kind,
+            count: 1,
+            call: event.call.clone(),
+            syscall: event.syscall.clone(),
+            args: speaker.arguments(event, done),
+            answer: if done { speaker.answer(event) } else { None },
+            object,
+            on_socket: object.is_some_and(|id| names.is_socket(id)),
+            data: if done { event.bytes.clone() } else { None },
+            note: if done || event.ret.is_none() {
+                event.note.as_deref().map(str::to_owned)
+            } else {
+                None
+            },
+        });
+    }
+    let rows = numbered(folded(rows));
+
+    let end = finish(recording, &rows, &mut speaker);
+    let roles = roles(recording);
+    Timeline {
+        lesson: recording.lesson.clone(),
+        schedule: recording.schedule,
+        seed: recording.seed,
+        isolation: recording.isolation.clone(),
+        roles,
+        rows,
+        dropped: noise.into_iter().collect(),
+        end,
+        names,
+    }
+}
+
+/// A point at which a row may stand.
+enum Moment<'a> {
+    Begins(&'a Event),
+    Ends(&'a Event),
+}
+
+/// The moments of all events in order: a call begins to wait after the event of its `since`.
+fn moments<'a>(recording: &Recording, events: &[&'a Event]) -> Vec<Moment<'a>> {
+    let place = |role: &str| {
+        recording.roles.iter().position(|r| r.name == role).unwrap_or(recording.roles.len())
+    };
+    let mut begins: BTreeMap<u64, Vec<&Event>> = BTreeMap::new();
+    for event in events {
+        let call = !event.syscall.is_empty() || event.ret.is_some();
+        let ended = matches!(event.call.as_ref(), "exit" | "exit_group" | "killed" | "signal");
+        if !ended && call && (event.blocked || event.ret.is_none()) {
+            let since = event.since.unwrap_or(event.seq.saturating_sub(1));
+            begins.entry(since.min(event.seq.saturating_sub(1))).or_default().push(event);
+        }
+    }
+    let mut moments = Vec::new();
+    let mut begin_after = |seq: u64, last: Option<&Event>, moments: &mut Vec<Moment<'a>>| {
+        // Events may be missing (a cut file): what should have begun by now begins here.
+        while let Some(entry) = begins.first_entry().filter(|entry| *entry.key() <= seq) {
+            let mut waiting = entry.remove();
+            // The thread that ran last blocks first, then the others in role order.
+            waiting.sort_by_key(|event| {
+                let ran = last.is_some_and(|l| l.role == event.role && l.thread == event.thread);
+                (!ran, place(&event.role), event.process, event.thread, event.seq)
+            });
+            moments.extend(waiting.into_iter().map(Moment::Begins));
+        }
+    };
+    begin_after(0, None, &mut moments);
+    for event in events {
+        begin_after(event.seq.saturating_sub(1), None, &mut moments);
+        let is_call = !event.syscall.is_empty();
+        let over = matches!(event.call.as_ref(), "exit" | "exit_group" | "killed" | "signal");
+        if event.ret.is_some() || over || !is_call {
+            moments.push(Moment::Ends(event));
+        }
+        begin_after(event.seq, Some(event), &mut moments);
+    }
+    moments
+}
+
+/// Folds equal rows that follow each other, with the waits in between if each of them waited.
+fn folded(rows: Vec<Row>) -> Vec<Row> {
+    // Wakes refer to rows by index; what is folded away moves none of those that stay referred to.
+    let mut kept: Vec<(usize, Row)> = Vec::new();
+    for (index, row) in rows.into_iter().enumerate() {
+        let n = kept.len();
+        match row.kind {
+            RowKind::Call => {
+                if let Some((_, before)) = kept.last_mut() {
+                    if before.kind == RowKind::Call && alike(before, &row) {
+                        join(before, &row);
+                        continue;
+                    }
+                }
+            }
+            // … W E W E: the second pair goes into the first, which then is one row.
+            RowKind::Wakes { since } if n >= 2 && kept[n - 1].0 == since => {
+                let pair = n >= 3
+                    && matches!(kept[n - 2].1.kind, RowKind::Wakes { since } if kept[n - 3].0 == since)
+                    && alike(&kept[n - 2].1, &row);
+                let more = kept[n - 2].1.kind == RowKind::Waited && alike(&kept[n - 2].1, &row);
+                if pair || more {
+                    kept.pop();
+                    if let Some((_, before)) = kept.last_mut() {
+                        before.kind = RowKind::Waited;
+                        join(before, &row);
+                    }
+                    if pair {
+                        let at = kept.len() - 2;
+                        kept.remove(at);
+                    }
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        kept.push((index, row));
+    }
+    let steps: HashMap<usize, usize> =
+        kept.iter().enumerate().map(|(at, (index, _))| (*index, at + 1)).collect();
+    let mut rows: Vec<Row> = kept.into_iter().map(|(_, row)| row).collect();
+    for row in &mut rows {
+        if let RowKind::Wakes { since } = &mut row.kind {
+            match steps.get(since) {
+                Some(step) => *since = *step,
+                None => row.kind = RowKind::Waited,
+            }
+        }
+    }
+    rows
+}
+
+fn alike(a: &Row, b: &Row) -> bool {
+    let said = |row: &Row| row.args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>();
+    // A row whose data was shortened may differ in what is not shown.
+    a.role == b.role
+        && (a.process, a.thread, a.object) == (b.process, b.thread, b.object)
+        && a.call == b.call
+        && a.answer == b.answer
+        && a.data == b.data
+        && a.note == b.note
+        && said(a) == said(b)
+}
+
+fn join(before: &mut Row, row: &Row) {
+    before.count += row.count;
+    before.last_seq = row.last_seq;
+    before.events.extend(&row.events);
+}
+
+fn numbered(mut rows: Vec<Row>) -> Vec<Row> {
+    for (index, row) in rows.iter_mut().enumerate() {
+        row.step = index + 1;
+    }
+    rows
+}
+
+fn roles(recording: &Recording) -> Vec<RolePart> {
+    let mut names: Vec<(String, Vec<String>, Option<bool>)> =
+        recording.roles.iter().map(|r| (r.name.clone(), r.command.clone(), r.ends)).collect();
+    for event in &recording.events {
+        if !names.iter().any(|(name, ..)| *name == event.role) {
+            names.push((event.role.clone(), Vec::new(), None));
+        }
+    }
+    names
+        .into_iter()
+        .map(|(name, command, ends)| {
+            let mut threads: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+            for event in recording.events.iter().filter(|event| event.role == name) {
+                threads.entry(event.process).or_default().insert(event.thread);
+            }
+            let threaded = threads.values().any(|threads| threads.len() > 1);
+            RolePart { name, command, ends, threaded, forked: threads.len() > 1 }
+        })
+        .collect()
+}
+
+fn finish(recording: &Recording, rows: &[Row], speaker: &mut Speaker<'_>) -> Finish {
+    let waiting = recording
+        .end
+        .waiting
+        .iter()
+        .map(|wait| {
+            let row = rows
+                .iter()
+                .find(|row| matches!(row.kind, RowKind::Waits { .. }) && row.came_of(wait.event));
+            let event = recording.events.iter().find(|event| event.seq == wait.event);
+            let call = match event {
+                Some(event) => {
+                    let args = speaker.arguments(event, false);
+                    let first = args.first().map_or("", |piece| piece.text.as_str());
+                    format!("{}({first})", event.call)
+                }
+                None => "a call".into(),
+            };
+            Wait {
+                role: wait.role.clone(),
+                process: wait.process,
+                thread: wait.thread,
+                step: row.map(|row| row.step),
+                call,
+                for_: wait.for_.clone(),
+            }
+        })
+        .collect();
+    Finish {
+        reason: recording.end.reason.clone(),
+        roles: recording.end.roles.iter().map(|end| (end.role.clone(), end.how.clone())).collect(),
+        waiting,
+    }
+}
+
+/// One event in the notation's pieces as far as it can be told while a run goes on: without masks.
+pub fn said(event: &Event, names: &Names) -> (Vec<Piece>, Option<Answer>) {
+    let people = People::of(std::slice::from_ref(event));
+    let mut speaker = Speaker { names, masks: Masks::default(), people };
+    (speaker.arguments(event, true), speaker.answer(event))
+}

@@ -1,0 +1,743 @@
+//! A timeline for the terminal: one column per role, time runs down.
+//!
+//! ```text
+//!       server                              client
+//!   3   │ listen(listener, 5) = 0
+//!   4   ┊ accept(listener) … waits
+//!   5   ┊                                   │ socket(AF_INET, SOCK_STREAM, 0) = sock
+//!   6   ┊                                   │ connect(sock, 127.0.0.1:9999) = 0
+//!   7   │ … accept(listener, 127.0.0.1:P1)  ┊
+//!           = conn  [since 4]               ┊
+//! ```
+//!
+//! The bar left of a column is the life of its role: whole while it runs, dotted while all of it waits,
+//! absent before it starts and after it has ended. What does not fit into a column goes on below, broken
+//! between arguments; nothing is cut off. Where columns would get too narrow there is one column, and each
+//! row begins with its role. All of it can be read without colour, and in ASCII.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Effects};
+use unicode_width::UnicodeWidthStr;
+
+use crate::event::{Ending, Party, Reason, Schedule};
+use crate::timeline::{RolePart, Row, RowKind, Timeline, Wait};
+
+/// How to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// In columns; less than 40 counts as 40.
+    pub width: usize,
+    pub color: bool,
+    /// Only ASCII characters; others in data as `\u4f60`.
+    pub ascii: bool,
+}
+
+impl Default for Style {
+    /// What the book shows: 80 columns, no colour.
+    fn default() -> Style {
+        Style { width: 80, color: false, ascii: false }
+    }
+}
+
+/// Columns narrower than this are no columns.
+const NARROWEST: usize = 34;
+
+/// Between two columns.
+const GAP: usize = 2;
+
+/// How far what goes on below is set in.
+const INDENT: usize = 4;
+
+/// Draws a timeline; every line ends in a newline and none in a blank.
+pub fn text(timeline: &Timeline, style: &Style) -> String {
+    let style = Style { width: style.width.max(40), ..*style };
+    let mut page = Page { style, out: String::new() };
+    head(&mut page, timeline);
+    let calls: Vec<Vec<Atom>> = timeline.rows.iter().map(|row| atoms(timeline, row)).collect();
+    match columns(timeline, &calls, &style) {
+        Some(widths) => side_by_side(&mut page, timeline, calls, &widths),
+        None => one_below_the_other(&mut page, timeline, calls),
+    }
+    foot(&mut page, timeline);
+    page.out
+}
+
+/// What a piece of a line is, for its colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Paint {
+    Plain,
+    Role,
+    Data,
+    Failure,
+    Waiting,
+    Quiet,
+}
+
+#[derive(Clone, Debug)]
+struct Span {
+    text: String,
+    paint: Paint,
+}
+
+/// Spans between which no line ends.
+type Atom = Vec<Span>;
+
+fn span(text: impl Into<String>, paint: Paint) -> Span {
+    Span { text: text.into(), paint }
+}
+
+fn plain(text: impl Into<String>) -> Atom {
+    vec![span(text, Paint::Plain)]
+}
+
+/// What is written so far, and how.
+struct Page {
+    style: Style,
+    out: String,
+}
+
+impl Page {
+    /// Writes one line without the blanks at its end.
+    fn line(&mut self, mut spans: Vec<Span>) {
+        while let Some(last) = spans.last_mut() {
+            last.text.truncate(last.text.trim_end().len());
+            if !last.text.is_empty() {
+                break;
+            }
+            spans.pop();
+        }
+        for span in spans {
+            let style = match span.paint {
+                Paint::Plain => None,
+                Paint::Role => Some(anstyle::Style::new().effects(Effects::BOLD)),
+                Paint::Data => Some(AnsiColor::Green.on_default()),
+                Paint::Failure => Some(AnsiColor::Red.on_default()),
+                Paint::Waiting => Some(AnsiColor::Yellow.on_default()),
+                Paint::Quiet => Some(anstyle::Style::new().effects(Effects::DIMMED)),
+            };
+            match style.filter(|_| self.style.color && !span.text.trim().is_empty()) {
+                Some(style) => {
+                    let _ = write!(self.out, "{style}{}{style:#}", span.text);
+                }
+                None => self.out.push_str(&span.text),
+            }
+        }
+        self.out.push('\n');
+    }
+
+    /// Writes words, going on below set in by two.
+    fn words(&mut self, words: &str, paint: Paint) {
+        let atoms = words.split_inclusive(' ').map(|word| vec![span(word, paint)]).collect();
+        for line in wrapped(self.suited(atoms), self.style.width, 2) {
+            self.line(line);
+        }
+    }
+
+    /// The atoms in the characters that may be used.
+    fn suited(&self, mut atoms: Vec<Atom>) -> Vec<Atom> {
+        if self.style.ascii {
+            for span in atoms.iter_mut().flatten() {
+                span.text = in_ascii(&span.text);
+            }
+        }
+        atoms
+    }
+}
+
+fn head(page: &mut Page, timeline: &Timeline) {
+    let order = match (timeline.schedule, timeline.seed) {
+        (Schedule::Lockstep, _) => "one at a time, each until it waits".into(),
+        (Schedule::Free, _) => "all at once: the order may differ the next time".into(),
+        (Schedule::Random, Some(seed)) => format!("one at a time, any next: seed {seed}"),
+        (Schedule::Random, None) => "one at a time, any next".to_owned(),
+    };
+    match &timeline.lesson {
+        Some(lesson) => page.words(&format!("{lesson}: {order}"), Paint::Role),
+        None => {
+            for role in timeline.roles.iter().filter(|role| !role.command.is_empty()) {
+                let command: Vec<String> = role.command.iter().map(|word| shown(word)).collect();
+                page.words(&format!("{}: {}", role.name, command.join(" ")), Paint::Role);
+            }
+            page.words(&order, Paint::Quiet);
+        }
+    }
+    if !timeline.isolation.lacking.is_empty() {
+        let lacking = timeline.isolation.lacking.join(", ");
+        page.words(&format!("not isolated: this machine lacks {lacking}"), Paint::Waiting);
+    }
+    page.line(Vec::new());
+}
+
+/// A word of a command as a shell would take it back.
+fn shown(word: &str) -> String {
+    let bare = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(bare) {
+        return word.to_owned();
+    }
+    let word: String = word.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// A row as atoms; a line may end after each of them.
+fn atoms(timeline: &Timeline, row: &Row) -> Vec<Atom> {
+    let mut atoms: Vec<Atom> = Vec::new();
+    let mut start: Atom = Vec::new();
+    if let Some(mark) = mark(timeline, &row.role, row.process, row.thread) {
+        start.push(span(format!("{mark} "), Paint::Quiet));
+    }
+    if matches!(row.kind, RowKind::Wakes { .. }) {
+        start.push(span("… ", Paint::Waiting));
+    }
+    let paint = match row.kind {
+        RowKind::Signal | RowKind::Killed => Paint::Failure,
+        _ => Paint::Plain,
+    };
+    start.push(span(format!("{}(", row.call), paint));
+    for (n, piece) in row.args.iter().enumerate() {
+        let is_data = matches!(piece.value, crate::event::Value::Bytes(_));
+        let data = if is_data { Paint::Data } else { Paint::Plain };
+        start.push(span(&piece.text, data));
+        if n + 1 < row.args.len() {
+            start.push(span(", ", Paint::Plain));
+            atoms.push(std::mem::take(&mut start));
+        }
+    }
+    start.push(span(")", paint));
+    match &row.answer {
+        Some(answer) => {
+            start.push(span(" ", Paint::Plain));
+            atoms.push(std::mem::take(&mut start));
+            match &answer.failure {
+                Some(failure) => {
+                    let more = if failure.meaning.is_some() { " " } else { "" };
+                    atoms.push(vec![span(format!("= -1 {}{more}", failure.name), Paint::Failure)]);
+                    if let Some(meaning) = failure.meaning {
+                        atoms.push(vec![span(format!("({meaning})"), Paint::Failure)]);
+                    }
+                }
+                None => match answer.text.split_once(" [") {
+                    Some((result, ready)) => {
+                        atoms.push(plain(format!("= {result} ")));
+                        let mut ready: Vec<Atom> =
+                            format!("[{ready}").split_inclusive(", ").map(plain).collect();
+                        atoms.append(&mut ready);
+                    }
+                    None => atoms.push(plain(format!("= {}", answer.text))),
+                },
+            }
+        }
+        None => atoms.push(start),
+    }
+    let mut remark = |text: String, paint| {
+        if let Some(last) = atoms.last_mut().and_then(|atom| atom.last_mut()) {
+            last.text.push(' ');
+        }
+        atoms.push(vec![span(text, paint)]);
+    };
+    match row.kind {
+        RowKind::Waits { for_ever: false } => remark("… waits".into(), Paint::Waiting),
+        RowKind::Waits { for_ever: true } => remark("… waits to the end".into(), Paint::Waiting),
+        RowKind::Wakes { since } => remark(format!("[since {since}]"), Paint::Waiting),
+        RowKind::Waited if row.count > 1 => remark("[waited each time]".into(), Paint::Waiting),
+        RowKind::Waited => remark("[waited]".into(), Paint::Waiting),
+        _ => {}
+    }
+    if row.count > 1 {
+        remark(format!("×{}", row.count), Paint::Waiting);
+    }
+    if let Some(note) = &row.note {
+        remark(format!("[{note}]"), Paint::Quiet);
+    }
+    atoms
+}
+
+/// `P2`, `T3` or both, where a role has several of them.
+fn mark(timeline: &Timeline, role: &str, process: u32, thread: u32) -> Option<String> {
+    let role = timeline.roles.iter().find(|part| part.name == role)?;
+    match (role.forked, role.threaded) {
+        (false, false) => None,
+        (true, false) => Some(format!("P{process}")),
+        (false, true) => Some(format!("T{thread}")),
+        (true, true) => Some(format!("P{process} T{thread}")),
+    }
+}
+
+/// How wide the step numbers are, with the blanks after them.
+fn gutter(timeline: &Timeline) -> usize {
+    timeline.rows.len().to_string().len().max(3) + 2
+}
+
+/// The width of each column's text, or none if there is no room for them side by side.
+fn columns(timeline: &Timeline, calls: &[Vec<Atom>], style: &Style) -> Option<Vec<usize>> {
+    let count = timeline.roles.len();
+    let frame = gutter(timeline) + 2 * count + GAP * count.saturating_sub(1);
+    let mut room = style.width.checked_sub(frame)?;
+    // What a column would take if it could: the rest is shared by those that need more.
+    let mut wanted: Vec<(usize, usize)> = timeline
+        .roles
+        .iter()
+        .enumerate()
+        .map(|(n, role)| {
+            let rows = timeline.rows.iter().zip(calls).filter(|(row, _)| row.role == role.name);
+            let widest = rows.map(|(_, atoms)| atoms.iter().map(|a| width(a, style)).sum()).max();
+            (role.name.width().max(widest.unwrap_or(0)), n)
+        })
+        .collect();
+    wanted.sort_unstable();
+    let mut widths = vec![0; count];
+    for (at, (want, n)) in wanted.iter().enumerate() {
+        let share = room / (count - at);
+        widths[*n] = share.min(*want);
+        if widths[*n] < NARROWEST.min(*want) {
+            return None;
+        }
+        room -= widths[*n];
+    }
+    Some(widths)
+}
+
+fn side_by_side(page: &mut Page, timeline: &Timeline, calls: Vec<Vec<Atom>>, widths: &[usize]) {
+    let gutter = gutter(timeline);
+    let mut heads = vec![span(" ".repeat(gutter), Paint::Plain)];
+    for (role, width) in timeline.roles.iter().zip(widths) {
+        let name = if page.style.ascii { in_ascii(&role.name) } else { role.name.clone() };
+        let room = width.saturating_sub(name.width());
+        heads.push(span("  ", Paint::Plain));
+        heads.push(span(name, Paint::Role));
+        heads.push(span(" ".repeat(room + GAP), Paint::Plain));
+    }
+    page.line(heads);
+    let mut lives = vec![Life::default(); timeline.roles.len()];
+    for (row, atoms) in timeline.rows.iter().zip(calls) {
+        let Some(own) = timeline.roles.iter().position(|role| role.name == row.role) else {
+            continue;
+        };
+        lives[own].before(row);
+        let lines = wrapped(page.suited(atoms), widths[own], INDENT);
+        for (n, mut call) in lines.into_iter().enumerate() {
+            let number = if n == 0 { row.step.to_string() } else { String::new() };
+            let mut line = vec![span(format!("{number:>0$}  ", gutter - 2), Paint::Quiet)];
+            for (column, width) in widths.iter().enumerate() {
+                let (bar, paint) = lives[column].bar(page.style.ascii);
+                line.push(span(format!("{bar} "), paint));
+                let used = if column == own {
+                    let used = call.iter().map(|s| s.text.width()).sum();
+                    line.append(&mut call);
+                    used
+                } else {
+                    0
+                };
+                line.push(span(" ".repeat(width.saturating_sub(used) + GAP), Paint::Plain));
+            }
+            page.line(line);
+        }
+        lives[own].after(row);
+    }
+}
+
+fn one_below_the_other(page: &mut Page, timeline: &Timeline, calls: Vec<Vec<Atom>>) {
+    let gutter = gutter(timeline);
+    let name = |role: &str| if page.style.ascii { in_ascii(role) } else { role.to_owned() };
+    let names: Vec<String> = timeline.rows.iter().map(|row| name(&row.role)).collect();
+    let longest = names.iter().map(|name| name.width()).max().unwrap_or(0);
+    let room = page.style.width.saturating_sub(gutter + longest + 2).max(20);
+    for ((row, atoms), name) in timeline.rows.iter().zip(calls).zip(names) {
+        for (n, mut call) in wrapped(page.suited(atoms), room, INDENT).into_iter().enumerate() {
+            let (number, name) =
+                if n == 0 { (row.step.to_string(), name.as_str()) } else { (String::new(), "") };
+            let blank = " ".repeat(longest - name.width() + 2);
+            let mut line = vec![
+                span(format!("{number:>0$}  ", gutter - 2), Paint::Quiet),
+                span(name, Paint::Role),
+                span(blank, Paint::Plain),
+            ];
+            line.append(&mut call);
+            page.line(line);
+        }
+    }
+}
+
+/// Whether a role runs, waits or is not there, as far as its rows tell.
+#[derive(Clone, Debug, Default)]
+struct Life {
+    /// Of each thread that is alive, whether it waits; with the process it belongs to.
+    threads: BTreeMap<u32, (u32, bool)>,
+}
+
+impl Life {
+    /// Takes in what is so from this row on.
+    fn before(&mut self, row: &Row) {
+        let waits = matches!(row.kind, RowKind::Waits { .. });
+        // What happens *to* a thread that waits does not wake it.
+        let passive = matches!(row.kind, RowKind::Signal | RowKind::Killed);
+        match self.threads.get_mut(&row.thread) {
+            Some((_, waiting)) if !passive => *waiting = waits,
+            Some(_) => {}
+            None => {
+                self.threads.insert(row.thread, (row.process, waits));
+            }
+        }
+    }
+
+    /// Takes in what is so after this row.
+    fn after(&mut self, row: &Row) {
+        match row.kind {
+            RowKind::Exit => {
+                let leads = self.threads.iter().find(|(_, (process, _))| *process == row.process);
+                if leads.is_some_and(|(first, _)| *first == row.thread) {
+                    self.threads.retain(|_, (process, _)| *process != row.process);
+                }
+                self.threads.remove(&row.thread);
+            }
+            RowKind::Killed => self.threads.retain(|_, (process, _)| *process != row.process),
+            _ => {}
+        }
+    }
+
+    fn bar(&self, ascii: bool) -> (&'static str, Paint) {
+        match (self.threads.is_empty(), self.threads.values().all(|(_, waiting)| *waiting), ascii) {
+            (true, ..) => (" ", Paint::Plain),
+            (_, true, false) => ("┊", Paint::Waiting),
+            (_, true, true) => (":", Paint::Waiting),
+            (_, false, false) => ("│", Paint::Quiet),
+            (_, false, true) => ("|", Paint::Quiet),
+        }
+    }
+}
+
+fn foot(page: &mut Page, timeline: &Timeline) {
+    page.line(Vec::new());
+    let end = &timeline.end;
+    for (role, how) in &end.roles {
+        // Those who wait at the end are spoken of below.
+        let waits = end.waiting.iter().any(|wait| wait.role == *role);
+        let (text, paint) = match how {
+            Ending::Killed { .. } if waits => continue,
+            Ending::Exited { status: 0 } => ("ended with status 0".to_owned(), Paint::Plain),
+            Ending::Exited { status } => (format!("ended with status {status}"), Paint::Failure),
+            Ending::Signalled { signal } => (format!("was ended by {signal}"), Paint::Failure),
+            Ending::Killed { why } => (format!("was ended by the lab: {why}"), Paint::Failure),
+            Ending::NeverStarted => {
+                ("never started: what it waits for did not happen".to_owned(), Paint::Failure)
+            }
+        };
+        page.words(&format!("{role} {text}"), paint);
+    }
+    match &end.reason {
+        Reason::Finished => {}
+        Reason::Serving => {
+            for wait in &end.waiting {
+                let who = party(timeline, &wait.role, wait.process, wait.thread);
+                let serves = wait.for_.iter().any(|party| matches!(party, Party::Outside { .. }));
+                let verb = if serves { "still serves" } else { "still waits" };
+                let call = &wait.call;
+                let whom = whom(timeline, wait);
+                let step = step(wait);
+                page.words(
+                    &format!("{who} {verb}: {call} waits {whom}{step}; the lab ended it"),
+                    Paint::Waiting,
+                );
+            }
+        }
+        Reason::Deadlock => {
+            let chain: Vec<String> = end
+                .waiting
+                .iter()
+                .map(|wait| {
+                    let who = party(timeline, &wait.role, wait.process, wait.thread);
+                    let whom = whom(timeline, wait);
+                    format!("{who} waits in {} {whom}{}", wait.call, step(wait))
+                })
+                .collect();
+            page.words(&format!("deadlock: {}", chain.join("; ")), Paint::Failure);
+        }
+        Reason::Limit { what } => page.words(&format!("the lab ended it: {what}"), Paint::Failure),
+        Reason::Interrupted => page.words("interrupted: the recording ends here", Paint::Failure),
+    }
+}
+
+fn step(wait: &Wait) -> String {
+    wait.step.map(|step| format!(" (step {step})")).unwrap_or_default()
+}
+
+fn whom(timeline: &Timeline, wait: &Wait) -> String {
+    let all: Vec<String> = wait
+        .for_
+        .iter()
+        .map(|whom| match whom {
+            Party::Thread { role, thread } if *role == wait.role => {
+                format!("for its thread {thread}")
+            }
+            Party::Thread { role, thread } => {
+                let process = timeline
+                    .rows
+                    .iter()
+                    .find(|row| row.role == *role && row.thread == *thread)
+                    .map_or(1, |row| row.process);
+                format!("for {}", party(timeline, role, process, *thread))
+            }
+            Party::Outside { what } => format!("for {what}"),
+            Party::Nobody => "for nobody (the other end is gone)".into(),
+        })
+        .collect();
+    if all.is_empty() { "for nobody".into() } else { all.join(" or ") }
+}
+
+/// A thread in words: its role, and its number where there are several.
+fn party(timeline: &Timeline, role: &str, process: u32, thread: u32) -> String {
+    let single = RolePart {
+        name: String::new(),
+        command: Vec::new(),
+        ends: None,
+        threaded: false,
+        forked: false,
+    };
+    let part = timeline.roles.iter().find(|part| part.name == role).unwrap_or(&single);
+    match (part.forked, part.threaded) {
+        (false, false) => role.to_owned(),
+        (true, false) => format!("{role} (process {process})"),
+        (false, true) => format!("{role} (thread {thread})"),
+        (true, true) => format!("{role} (process {process}, thread {thread})"),
+    }
+}
+
+fn width(atom: &Atom, style: &Style) -> usize {
+    atom.iter()
+        .map(|span| if style.ascii { in_ascii(&span.text).width() } else { span.text.width() })
+        .sum()
+}
+
+/// Sets atoms into lines of at most `room` columns; all but the first are set in by `indent`.
+fn wrapped(atoms: Vec<Atom>, room: usize, indent: usize) -> Vec<Vec<Span>> {
+    let mut lines = Lines { done: Vec::new(), line: Vec::new(), used: 0, indent, fresh: true };
+    for atom in atoms {
+        let whole: usize = atom.iter().map(|span| span.text.width()).sum();
+        let blank = atom.last().map_or(0, |s| s.text.len() - s.text.trim_end().len());
+        let needed = whole - blank.min(whole);
+        if lines.used + needed > room && !lines.fresh {
+            // Too long even for a line of its own: then it may as well begin here.
+            let hopeless = needed + indent > room && lines.used + 12 <= room;
+            if !hopeless {
+                lines.next();
+            }
+        }
+        if lines.used + needed <= room {
+            lines.used += whole;
+            lines.line.extend(atom);
+            lines.fresh = false;
+            continue;
+        }
+        // Between words if it can be, within one if it must.
+        for part in &atom {
+            for word in part.text.split_inclusive(' ') {
+                if word.trim_end().width() + indent <= room {
+                    lines.put(word, part.paint, room);
+                } else {
+                    for unit in units(word) {
+                        lines.put(unit, part.paint, room);
+                    }
+                }
+            }
+        }
+    }
+    lines.done.push(lines.line);
+    lines.done
+}
+
+struct Lines {
+    done: Vec<Vec<Span>>,
+    line: Vec<Span>,
+    used: usize,
+    indent: usize,
+    /// Nothing but the indent stands in the line.
+    fresh: bool,
+}
+
+impl Lines {
+    /// Appends what stays whole, on a line of its own if it does not fit into this one.
+    fn put(&mut self, text: &str, paint: Paint, room: usize) {
+        if self.used + text.trim_end().width() > room && !self.fresh {
+            self.next();
+        }
+        self.used += text.width();
+        self.fresh = false;
+        match self.line.last_mut() {
+            Some(last) if last.paint == paint => last.text.push_str(text),
+            _ => self.line.push(span(text, paint)),
+        }
+    }
+
+    fn next(&mut self) {
+        let begun = vec![span(" ".repeat(self.indent), Paint::Plain)];
+        self.done.push(std::mem::replace(&mut self.line, begun));
+        (self.used, self.fresh) = (self.indent, true);
+    }
+}
+
+/// The parts of a text that stay whole: characters, and escapes such as `\xe4`.
+fn units(text: &str) -> Vec<&str> {
+    let mut units = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let mut len = first.len_utf8();
+        if first == '\\' {
+            len = match rest.as_bytes().get(1) {
+                Some(b'x') => 4,
+                Some(b'u') => 6,
+                Some(b'U') => 10,
+                Some(_) => 2,
+                None => 1,
+            };
+            len = len.min(rest.len());
+            while !rest.is_char_boundary(len) {
+                len += 1;
+            }
+        } else {
+            // A combining mark stays with its letter.
+            let tail = rest[len..]
+                .chars()
+                .take_while(|c| unicode_width::UnicodeWidthChar::width(*c) == Some(0));
+            len += tail.map(char::len_utf8).sum::<usize>();
+        }
+        let (unit, after) = rest.split_at(len);
+        units.push(unit);
+        rest = after;
+    }
+    units
+}
+
+/// A text in ASCII: the lab's own marks by their likes, a program's characters as escapes.
+fn in_ascii(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_owned();
+    }
+    let mut ascii = String::with_capacity(text.len());
+    let (mut quoted, mut escaped) = (false, false);
+    for c in text.chars() {
+        match c {
+            '"' if !escaped => quoted = !quoted,
+            '…' if !quoted => {
+                ascii.push_str("...");
+                continue;
+            }
+            '×' if !quoted => {
+                ascii.push('x');
+                continue;
+            }
+            _ => {}
+        }
+        escaped = quoted && c == '\\' && !escaped;
+        match u32::from(c) {
+            0..=0x7f => ascii.push(c),
+            code @ 0x80..=0xffff => {
+                let _ = write!(ascii, "\\u{code:04x}");
+            }
+            code => {
+                let _ = write!(ascii, "\\U{code:08x}");
+            }
+        }
+    }
+    ascii
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Recording;
+    use crate::timeline::{sample, timeline};
+
+    fn drawn(recording: &Recording, width: usize) -> String {
+        text(&timeline(recording), &Style { width, ..Style::default() })
+    }
+
+    fn in_plain_ascii(recording: &Recording) -> String {
+        text(&timeline(recording), &Style { width: 80, color: false, ascii: true })
+    }
+
+    #[test]
+    fn one_shot_reads_from_top_to_bottom() {
+        insta::assert_snapshot!(drawn(&sample::one_shot(), 100));
+    }
+
+    #[test]
+    fn eighty_columns_hold_two_roles() {
+        insta::assert_snapshot!(drawn(&sample::one_shot(), 80));
+    }
+
+    #[test]
+    fn ascii_uses_nothing_else() {
+        let drawn = in_plain_ascii(&sample::one_shot());
+        assert!(drawn.is_ascii());
+        insta::assert_snapshot!(drawn);
+    }
+
+    #[test]
+    fn threads_are_told_apart() {
+        insta::assert_snapshot!(drawn(&sample::threads(), 140));
+    }
+
+    #[test]
+    fn three_roles_on_eighty_columns_are_one_column() {
+        insta::assert_snapshot!(drawn(&sample::threads(), 80));
+    }
+
+    #[test]
+    fn processes_and_signals_are_shown() {
+        insta::assert_snapshot!(drawn(&sample::forks(), 100));
+    }
+
+    #[test]
+    fn a_deadlock_is_told_in_words() {
+        insta::assert_snapshot!(drawn(&sample::deadlock(), 100));
+    }
+
+    #[test]
+    fn errors_and_repeats_are_shown_and_noise_is_not() {
+        insta::assert_snapshot!(drawn(&sample::troubles(), 100));
+    }
+
+    #[test]
+    fn no_line_is_too_wide_or_ends_in_a_blank() {
+        let all = [
+            sample::one_shot(),
+            sample::threads(),
+            sample::forks(),
+            sample::deadlock(),
+            sample::troubles(),
+        ];
+        for (recording, width) in all.iter().flat_map(|r| (40..160).map(move |width| (r, width))) {
+            for ascii in [false, true] {
+                let drawn = text(&timeline(recording), &Style { width, color: false, ascii });
+                for line in drawn.lines() {
+                    assert!(line.width() <= width, "{width}: {line}");
+                    assert_eq!(line, line.trim_end());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_lost_by_wrapping() {
+        let timeline = timeline(&sample::one_shot());
+        let squeezed = |text: &str| -> String {
+            text.chars().filter(|c| !c.is_whitespace() && !"│┊".contains(*c)).collect()
+        };
+        let drawn = squeezed(&text(&timeline, &Style { width: 40, ..Style::default() }));
+        for row in &timeline.rows {
+            for piece in &row.args {
+                assert!(drawn.contains(&squeezed(&piece.text)), "{}", piece.text);
+            }
+        }
+    }
+
+    #[test]
+    fn colour_adds_escapes_and_nothing_else() {
+        let timeline = timeline(&sample::troubles());
+        let plain = text(&timeline, &Style { width: 100, color: false, ascii: false });
+        let coloured = text(&timeline, &Style { width: 100, color: true, ascii: false });
+        assert!(!plain.contains('\x1b'));
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
+    }
+}

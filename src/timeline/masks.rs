@@ -1,0 +1,178 @@
+//! What differs from run to run and means nothing: ports and names that the kernel chose.
+//!
+//! A port is *ephemeral* when a program first met it in a result (accept's address, getsockname,
+//! recvfrom) and *chosen* when a program first met it in its own argument (a bind, connect or sendto that
+//! names it). Which of the two is decided once, at the first meeting: a program that learns a port and then
+//! connects to it does not make it its own. Ephemeral ports are shown as `P1`, `P2` … in the order in which
+//! the rows show them; the kernel's Unix names likewise as `@auto#1`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::event::{Event, Recording, SockAddr, Value};
+
+/// The calls that give an address to the kernel; every other address comes from it.
+const GIVERS: [&str; 5] = ["bind", "connect", "sendto", "sendmsg", "sendmmsg"];
+
+/// Knows what is to be masked, and numbers it as it is shown.
+#[derive(Clone, Debug, Default)]
+pub struct Masks {
+    ports: BTreeSet<u16>,
+    autobound: BTreeSet<String>,
+    shown_ports: BTreeMap<u16, usize>,
+    shown_autobound: BTreeMap<String, usize>,
+    shown_netlink: BTreeMap<u32, usize>,
+}
+
+impl Masks {
+    /// Finds out who chose each port and name.
+    pub fn of(recording: &Recording) -> Masks {
+        // An input counts from where its call begins, an output from where it ends. A blocking
+        // connect(2) thus names its port before the accept(2) that reports it.
+        let mut meetings: Vec<(u64, bool, &Event)> = Vec::new();
+        for event in &recording.events {
+            if GIVERS.contains(&event.call.as_ref()) {
+                let begun =
+                    if event.blocked { event.since.unwrap_or(event.seq) } else { event.seq };
+                meetings.push((begun, true, event));
+            } else {
+                meetings.push((event.seq, false, event));
+            }
+        }
+        meetings.sort_by_key(|(at, given, event)| (*at, *given, event.seq));
+
+        let mut masks = Masks::default();
+        let (mut chosen, mut chosen_names) = (BTreeSet::new(), BTreeSet::new());
+        for (_, given, event) in meetings {
+            for addr in event.args.iter().flat_map(|arg| addresses(&arg.value)) {
+                if let Some(port) = port(addr).filter(|port| *port != 0) {
+                    let (mine, other) = if given {
+                        (&mut chosen, &masks.ports)
+                    } else {
+                        (&mut masks.ports, &chosen)
+                    };
+                    if !other.contains(&port) {
+                        mine.insert(port);
+                    }
+                }
+                let SockAddr::Abstract { name } = addr else { continue };
+                let (mine, other) = if given {
+                    (&mut chosen_names, &masks.autobound)
+                } else {
+                    (&mut masks.autobound, &chosen_names)
+                };
+                // unix(7): an autobound name is five hexadecimal digits.
+                let auto = name.len() == 5 && name.bytes().all(|b| b.is_ascii_hexdigit());
+                if auto && !other.contains(name) {
+                    mine.insert(name.clone());
+                }
+            }
+        }
+        masks
+    }
+
+    /// An address as the timeline writes it.
+    pub fn address(&mut self, addr: &SockAddr) -> String {
+        match addr {
+            SockAddr::Inet { ip, port } => format!("{ip}:{}", self.port(*port)),
+            SockAddr::Inet6 { ip, port, scope: 0, .. } => format!("[{ip}]:{}", self.port(*port)),
+            SockAddr::Inet6 { ip, port, scope, .. } => {
+                format!("[{ip}%{scope}]:{}", self.port(*port))
+            }
+            SockAddr::Abstract { name } if self.autobound.contains(name) => {
+                let next = self.shown_autobound.len() + 1;
+                format!("@auto#{}", self.shown_autobound.entry(name.clone()).or_insert(next))
+            }
+            SockAddr::Abstract { name } => format!("@{}", plain(name)),
+            SockAddr::Unix { path } if path.is_empty() => "unnamed".into(),
+            SockAddr::Unix { path } => plain(&place(path).unwrap_or_else(|| path.clone())),
+            // A port id that the kernel gave is the process's pid.
+            SockAddr::Netlink { pid: 0, groups } => format!("netlink kernel, groups {groups:#x}"),
+            SockAddr::Netlink { pid, groups } => {
+                let next = self.shown_netlink.len() + 1;
+                let number = self.shown_netlink.entry(*pid).or_insert(next);
+                format!("netlink N{number}, groups {groups:#x}")
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// A port: its number, or `P1` for one that the kernel chose.
+    fn port(&mut self, port: u16) -> String {
+        if !self.ports.contains(&port) {
+            return port.to_string();
+        }
+        let next = self.shown_ports.len() + 1;
+        format!("P{}", self.shown_ports.entry(port).or_insert(next))
+    }
+
+    /// A text of a program with every whole number that is an ephemeral port masked alike.
+    pub fn text(&mut self, text: &str) -> String {
+        if self.ports.is_empty() || !text.bytes().any(|b| b.is_ascii_digit()) {
+            return text.to_owned();
+        }
+        let mut masked = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+            let (before, from) = rest.split_at(start);
+            let end = from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len());
+            let (digits, after) = from.split_at(end);
+            masked.push_str(before);
+            // Digits of a longer word, of a fraction or of a dotted address are no port.
+            let previous = masked.chars().next_back();
+            let inside = previous
+                .is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
+                || after.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                || after
+                    .strip_prefix('.')
+                    .is_some_and(|a| a.starts_with(|c: char| c.is_ascii_digit()));
+            match digits.parse::<u16>() {
+                Ok(port) if !inside && !digits.starts_with('0') && self.ports.contains(&port) => {
+                    masked.push_str(&self.port(port));
+                }
+                _ => masked.push_str(digits),
+            }
+            rest = after;
+        }
+        masked.push_str(rest);
+        masked
+    }
+}
+
+/// A path in a folder for temporary files: without that folder, and without a made-up name.
+pub(super) fn place(path: &str) -> Option<String> {
+    let rest = ["/tmp/", "/var/tmp/", "/dev/shm/"].iter().find_map(|t| path.strip_prefix(t))?;
+    let inner = rest.split_once('/').map_or(rest, |(_, inner)| inner);
+    Some(format!("$TMPDIR/{}", if made_up(inner) { "tmp" } else { inner }))
+}
+
+/// A name that mkstemp(3) or Python's tempfile made: `tmp` and six or more random letters.
+fn made_up(name: &str) -> bool {
+    let random = name.strip_prefix(".tmp").or_else(|| name.strip_prefix("tmp"));
+    random.is_some_and(|r| {
+        matches!(r.len(), 6 | 8) && r.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    })
+}
+
+/// A name without what would spoil the line: control characters escaped.
+fn plain(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+        .collect()
+}
+
+fn port(addr: &SockAddr) -> Option<u16> {
+    match addr {
+        SockAddr::Inet { port, .. } | SockAddr::Inet6 { port, .. } => Some(*port),
+        _ => None,
+    }
+}
+
+/// Every address within a value.
+fn addresses(value: &Value) -> Vec<&SockAddr> {
+    match value {
+        Value::Addr(addr) => vec![addr],
+        Value::List { items } => items.iter().flat_map(addresses).collect(),
+        Value::Struct { fields } => fields.iter().flat_map(|f| addresses(&f.value)).collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,166 @@
+//! What a program's runtime does on its own, and nobody wrote: left out of a timeline, never of a recording.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::names::{Names, makes_descriptor};
+use super::say::about;
+use crate::event::{Event, Kind, Value};
+
+/// Why an event is not shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noise {
+    /// fcntl(F_GETFD) just before close of the same descriptor: debug builds of Rust's std look whether it is open.
+    LookBeforeClose,
+    /// poll of descriptors 0 to 2 that waits for nothing: the runtime looks whether they are open.
+    StartupPoll,
+    /// getsockname of a connection just accepted: Python's socket object asks for its family.
+    NameAfterAccept,
+    /// close of a descriptor that is no object of the recording, such as a file.
+    CloseOfFile,
+    /// sigaction that sets no handler.
+    SignalDefaults,
+    /// What the loader and the runtime do before and beside the program.
+    Loader,
+    /// The C library asks for a name service that is not there.
+    NameService,
+}
+
+/// What the loader, the allocator and the thread library call.
+const LOADER: [&str; 33] = [
+    "access",
+    "arch_prctl",
+    "brk",
+    "clock_gettime",
+    "execve",
+    "faccessat",
+    "faccessat2",
+    "fstat",
+    "futex",
+    "getrandom",
+    "lseek",
+    "madvise",
+    "mmap",
+    "mprotect",
+    "mremap",
+    "munmap",
+    "newfstatat",
+    "open",
+    "openat",
+    "pread64",
+    "prctl",
+    "prlimit64",
+    "readlink",
+    "readlinkat",
+    "rseq",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "sched_getaffinity",
+    "set_robust_list",
+    "set_tid_address",
+    "sigaltstack",
+    "stat",
+    "statx",
+];
+
+/// The events that are noise, by `seq`.
+pub(super) fn noise(events: &[Event], names: &Names) -> BTreeMap<u64, Noise> {
+    let mut found = BTreeMap::new();
+    let mut started: BTreeSet<(&str, u32)> = BTreeSet::new();
+    // Of each thread its call before this one, whatever the others did in between.
+    let mut last: BTreeMap<(&str, u32), &Event> = BTreeMap::new();
+    for event in events {
+        let thread = (event.role.as_str(), event.thread);
+        let process = (event.role.as_str(), event.process);
+        let before = last.insert(thread, event);
+        if let Some(noise) = alone(event, names, started.contains(&process)) {
+            found.insert(event.seq, noise);
+            continue;
+        }
+        if event.socket.is_some_and(|id| names.is_socket(id)) {
+            started.insert(process);
+        }
+        let Some(before) = before else { continue };
+        if event.call == "close" && looks_at(before, event) {
+            found.insert(before.seq, Noise::LookBeforeClose);
+        }
+        let accepted = before.call.starts_with("accept").then(|| names.made(before)).flatten();
+        if event.call == "getsockname" && accepted.is_some() && about(event) == accepted {
+            found.insert(event.seq, Noise::NameAfterAccept);
+        }
+    }
+    found
+}
+
+/// Judges an event by itself.
+fn alone(event: &Event, names: &Names, started: bool) -> Option<Noise> {
+    let object = about(event);
+    if object.is_some_and(|id| names.is_hidden(id))
+        || names.made(event).is_some_and(|id| names.is_hidden(id))
+    {
+        return Some(Noise::NameService);
+    }
+    match event.call.as_ref() {
+        "poll" | "ppoll" if !started && polls_standard_streams(event) => Some(Noise::StartupPoll),
+        // A failed one is a program that closes what it has not got: that is shown.
+        "close" if event.errno.is_none() && event.ret == Some(0) => {
+            let file = object
+                .and_then(|id| names.object(id))
+                .is_none_or(|object| object.kind == Kind::Unknown);
+            file.then_some(Noise::CloseOfFile)
+        }
+        "sigaction" | "rt_sigaction" => (!sets_handler(event)).then_some(Noise::SignalDefaults),
+        "read" | "pread64" | "ioctl" | "fcntl" if names_a_file(event) => Some(Noise::Loader),
+        call if LOADER.contains(&call) && (object.is_none() || makes_descriptor(event)) => {
+            Some(Noise::Loader)
+        }
+        _ => None,
+    }
+}
+
+/// A descriptor that is open, no standard stream and no object.
+fn names_a_file(event: &Event) -> bool {
+    event.socket.is_none()
+        && event.errno.is_none()
+        && matches!(
+            event.args.first().map(|arg| &arg.value),
+            Some(Value::Fd { value: 3.., socket: None })
+        )
+}
+
+fn looks_at(before: &Event, close: &Event) -> bool {
+    let fd = |event: &Event| match event.args.first().map(|arg| &arg.value) {
+        Some(Value::Fd { value, .. }) => Some(*value),
+        _ => None,
+    };
+    before.call == "fcntl"
+        && before
+            .args
+            .iter()
+            .any(|arg| matches!(&arg.value, Value::Named { text, .. } if text == "F_GETFD"))
+        && fd(before).is_some()
+        && fd(before) == fd(close)
+}
+
+fn polls_standard_streams(event: &Event) -> bool {
+    let Some(Value::List { items }) = event.arg("fds") else { return false };
+    let standard = items.iter().all(|item| match item {
+        Value::Struct { fields } => fields.iter().any(|field| {
+            field.name == "fd" && matches!(field.value, Value::Fd { value: 0..=2, .. })
+        }),
+        _ => false,
+    });
+    let at_once = event.args.iter().any(|arg| match &arg.value {
+        Value::Int { value } => arg.name == "timeout" && *value == 0,
+        _ => false,
+    });
+    !items.is_empty() && standard && at_once
+}
+
+fn sets_handler(event: &Event) -> bool {
+    let Some(Value::Struct { fields }) = event.arg("act") else { return false };
+    fields.iter().any(|field| {
+        matches!(field.name.as_ref(), "sa_handler" | "sa_sigaction" | "handler")
+            && !matches!(&field.value, Value::Null | Value::Int { .. })
+            && !matches!(&field.value, Value::Named { text, .. } if text == "SIG_DFL" || text == "SIG_IGN")
+    })
+}

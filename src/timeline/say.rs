@@ -1,0 +1,527 @@
+//! One event in the lab's notation: `recv(conn, "hi", 1024) = 2`, in pieces.
+//!
+//! What a call says about its own bookkeeping (lengths of addresses and options, sizes of signal sets) and what says
+//! nothing (a zero in `flags`, a null where an address could be) is left out. What a call only
+//! fills in (`buf`, `addr`) is left out as long as there is nothing in it.
+
+use std::collections::BTreeMap;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::masks::Masks;
+use super::names::{Names, first_object, makes_descriptor};
+use super::{Answer, Failure, Piece};
+use crate::event::{Arg, Bytes, Event, SocketId, Value};
+
+/// The widest that one piece of data is shown, in columns, before its middle is left out.
+const DATA_WIDTH: usize = 60;
+
+/// Arguments that only repeat what another one shows.
+const BOOKKEEPING: [&str; 13] = [
+    "addrlen",
+    "optlen",
+    "optval_len",
+    "salen",
+    "dest_len",
+    "src_len",
+    "iovcnt",
+    "sigsetsize",
+    "sigmask",
+    "msg_namelen",
+    "msg_iovlen",
+    "msg_controllen",
+    "vlen",
+];
+
+/// Arguments whose null pointer means: no, thank you.
+const OPTIONAL: [&str; 7] = ["addr", "src_addr", "dest_addr", "wstatus", "rusage", "attr", "child"];
+
+/// Arguments that the kernel fills in.
+const FILLED_IN: [&str; 13] = [
+    "wstatus", "infop", "rusage", "buf", "addr", "src_addr", "events", "optval", "sv", "pipefd",
+    "msg", "iov", "msgvec",
+];
+
+/// The calls whose result is a process or a thread.
+const PROCESS_MAKERS: [&str; 4] = ["fork", "vfork", "clone", "clone3"];
+const PROCESS_FINDERS: [&str; 6] = ["wait", "wait4", "waitpid", "wait3", "getpid", "getppid"];
+const THREAD_MAKERS: [&str; 2] = ["pthread_create", "spawn"];
+
+/// Turns events into pieces; knows the names and what is to be masked.
+pub(super) struct Speaker<'a> {
+    pub names: &'a Names,
+    pub masks: Masks,
+    /// Processes and threads by the kernel's number, within their role.
+    pub people: People,
+}
+
+/// Who is who: the kernel's numbers of a recording, and who was created by which call.
+#[derive(Debug, Default)]
+pub(super) struct People {
+    processes: BTreeMap<(String, i32), u32>,
+    threads: BTreeMap<(String, i32), u32>,
+    /// The process or thread that the call of an event created, counted.
+    created: BTreeMap<u64, u32>,
+}
+
+impl People {
+    pub fn of(events: &[Event]) -> People {
+        let mut people = People::default();
+        let mut processes: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut threads: BTreeMap<&str, u32> = BTreeMap::new();
+        for event in events {
+            if event.pid > 0 {
+                people.processes.entry((event.role.clone(), event.pid)).or_insert(event.process);
+                people.threads.entry((event.role.clone(), event.tid)).or_insert(event.thread);
+            }
+            let succeeded = event.errno.is_none() && event.ret.is_some_and(|ret| ret > 0);
+            let makes_process = PROCESS_MAKERS.contains(&event.call.as_ref());
+            // pthread_create(3) gives 0, the clone(2) beneath it the thread.
+            let makes_thread = THREAD_MAKERS.contains(&event.call.as_ref());
+            if succeeded && makes_process || makes_thread && event.errno.is_none() {
+                let thread = threads.entry(&event.role).or_insert(1);
+                *thread += 1;
+                let mut number = *thread;
+                if makes_process {
+                    let process = processes.entry(&event.role).or_insert(1);
+                    *process += 1;
+                    number = *process;
+                }
+                people.created.insert(event.seq, number);
+            }
+        }
+        people
+    }
+
+    fn process(&self, event: &Event, pid: i64) -> String {
+        let known = i32::try_from(pid)
+            .ok()
+            .and_then(|pid| self.processes.get(&(event.role.clone(), pid)).copied());
+        match known.or_else(|| self.created.get(&event.seq).copied()) {
+            Some(number) => format!("process {number}"),
+            // A small number is the process within its role already.
+            None if (1..100).contains(&pid) => format!("process {pid}"),
+            None => "process ?".into(),
+        }
+    }
+
+    fn thread(&self, event: &Event, tid: i64) -> String {
+        let known = i32::try_from(tid)
+            .ok()
+            .and_then(|tid| self.threads.get(&(event.role.clone(), tid)).copied());
+        match known.or_else(|| self.created.get(&event.seq).copied()) {
+            Some(number) => format!("thread {number}"),
+            None => "a thread".into(),
+        }
+    }
+}
+
+impl Speaker<'_> {
+    /// The arguments as they are shown: of a call that is `done`, or of one that only waits so far.
+    pub fn arguments(&mut self, event: &Event, done: bool) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        for arg in &event.args {
+            if leave_out(event, arg, done) {
+                continue;
+            }
+            let text = self.argument(event, arg, done);
+            pieces.push(Piece {
+                name: arg.name.clone(),
+                text,
+                object: object_of(&arg.value),
+                objects: self.objects(&arg.value),
+                value: arg.value.clone(),
+            });
+        }
+        pieces
+    }
+
+    /// What a call gave back; none for what is no call and for a call that never returned.
+    pub fn answer(&mut self, event: &Event) -> Option<Answer> {
+        let ret = event.ret?;
+        if let Some(name) = &event.errno {
+            let meaning = meaning(name);
+            let mut text = format!("-1 {name}");
+            if let Some(meaning) = meaning {
+                text.push_str(&format!(" ({meaning})"));
+            }
+            let failure = Failure { name: name.to_string(), meaning };
+            return Some(Answer { text, ret: -1, object: None, failure: Some(failure) });
+        }
+        let object = self.names.made(event);
+        let call = event.call.as_ref();
+        let mut text = match object.and_then(|id| self.names.of(id)) {
+            Some(name) => name.to_owned(),
+            None if makes_descriptor(event) => descriptor(ret),
+            None if PROCESS_MAKERS.contains(&call) && ret > 0 => self.people.process(event, ret),
+            None if PROCESS_FINDERS.contains(&call) && ret > 0 => self.people.process(event, ret),
+            None if THREAD_MAKERS.contains(&call) || call == "gettid" => {
+                self.people.thread(event, ret)
+            }
+            None => ret.to_string(),
+        };
+        let ready = self.ready(event);
+        if !ready.is_empty() {
+            text.push_str(&format!(" [{}]", ready.join(", ")));
+        }
+        Some(Answer { text, ret, object, failure: None })
+    }
+
+    fn objects(&self, value: &Value) -> Vec<(SocketId, String)> {
+        match value {
+            Value::Fd { socket: Some(id), .. } => {
+                self.names.of(*id).map(|name| (*id, name.to_owned())).into_iter().collect()
+            }
+            Value::List { items } => items.iter().flat_map(|item| self.objects(item)).collect(),
+            Value::Struct { fields } => {
+                fields.iter().flat_map(|field| self.objects(&field.value)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// For a call that waits for several: which are ready, each with its events.
+    fn ready(&mut self, event: &Event) -> Vec<String> {
+        if event.ret.is_none_or(|ret| ret <= 0) {
+            return Vec::new();
+        }
+        match event.call.as_ref() {
+            "poll" | "ppoll" => items(event.arg("fds"))
+                .iter()
+                .filter_map(|item| self.polled(item, "revents"))
+                .collect(),
+            "epoll_wait" | "epoll_pwait" | "epoll_pwait2" => {
+                items(event.arg("events")).iter().map(|item| self.epolled(item)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn argument(&mut self, event: &Event, arg: &Arg, done: bool) -> String {
+        match (event.call.as_ref(), arg.name.as_ref(), &arg.value) {
+            ("poll" | "ppoll", "fds", Value::List { items }) => {
+                let items: Vec<String> =
+                    items.iter().filter_map(|item| self.polled(item, "events")).collect();
+                format!("[{}]", items.join(", "))
+            }
+            ("epoll_ctl", "event", Value::Struct { fields }) => {
+                field(fields, "events").map_or_else(|| "_".into(), |events| self.value(events))
+            }
+            ("signal" | "killed", _, Value::Text { value }) => plain_text(value),
+            ("sendto" | "send" | "write", _, Value::Bytes(bytes)) if done => {
+                // A short write moved less than it was given; what was given is what the argument says.
+                self.data(bytes)
+            }
+            (_, _, value) => self.value(value),
+        }
+    }
+
+    /// A value in the notation.
+    fn value(&mut self, value: &Value) -> String {
+        match value {
+            Value::Int { value } => value.to_string(),
+            Value::Fd { value, socket } => self.fd(*value, *socket),
+            Value::Named { value: 0, text } if text == "IPPROTO_IP" || text.is_empty() => {
+                "0".into()
+            }
+            Value::Named { text, .. } => text.clone(),
+            Value::Bytes(bytes) => self.data(bytes),
+            Value::Text { value } => {
+                let placed = super::masks::place(value);
+                let masked = self.masks.text(placed.as_deref().unwrap_or(value));
+                quoted(&masked, false)
+            }
+            Value::Addr(addr) => self.masks.address(addr),
+            Value::List { items } => {
+                let items: Vec<String> = items.iter().map(|item| self.value(item)).collect();
+                format!("[{}]", items.join(", "))
+            }
+            Value::Struct { fields } => self.fields(fields),
+            Value::Process { value: 0 } => "process ?".into(),
+            Value::Process { value } => format!("process {value}"),
+            Value::Null => "NULL".into(),
+            Value::Opaque => "_".into(),
+        }
+    }
+
+    fn fd(&self, fd: i32, socket: Option<SocketId>) -> String {
+        match socket.and_then(|id| self.names.of(id)) {
+            Some(name) => name.to_owned(),
+            None => descriptor(fd.into()),
+        }
+    }
+
+    /// `conn: POLLIN`; nothing when the set is empty, or for `revents` of what is not ready.
+    fn polled(&mut self, item: &Value, set: &str) -> Option<String> {
+        let Value::Struct { fields } = item else { return Some(self.value(item)) };
+        let fd = self.value(field(fields, "fd")?);
+        match field(fields, set)? {
+            Value::Named { value: 0, .. } | Value::Int { value: 0 } if set == "revents" => None,
+            Value::Named { value: 0, .. } | Value::Int { value: 0 } => Some(format!("{fd}: 0")),
+            Value::Opaque => Some(fd),
+            events => Some(format!("{fd}: {}", self.value(events))),
+        }
+    }
+
+    fn epolled(&mut self, item: &Value) -> String {
+        let Value::Struct { fields } = item else { return self.value(item) };
+        let events = field(fields, "events").map(|events| self.value(events));
+        let data = field(fields, "data").map(|data| self.value(data));
+        match (data, events) {
+            (Some(data), Some(events)) => format!("{data}: {events}"),
+            (_, Some(events)) => events,
+            _ => self.value(item),
+        }
+    }
+
+    /// A structure: times as seconds, messages and vectors by what is in them, all else by field.
+    fn fields(&mut self, fields: &[Arg]) -> String {
+        if let Some(time) = seconds(fields) {
+            return time;
+        }
+        if let (Some(base @ Value::Bytes(_)), true) =
+            (field(fields, "iov_base"), field(fields, "iov_len").is_some())
+        {
+            return self.value(base);
+        }
+        if let (Some(kind), Some(data)) = (field(fields, "cmsg_type"), field(fields, "cmsg_data")) {
+            return format!("{}: {}", self.value(kind), self.value(data));
+        }
+        let said: Vec<String> = fields
+            .iter()
+            .filter(|arg| !BOOKKEEPING.contains(&arg.name.as_ref()) && arg.name != "cmsg_len")
+            .filter(|arg| {
+                // An empty part of a msghdr says nothing.
+                !arg.name.starts_with("msg_")
+                    || !matches!(
+                        &arg.value,
+                        Value::Null
+                            | Value::Opaque
+                            | Value::Named { value: 0, .. }
+                            | Value::Int { value: 0 }
+                    ) && !matches!(&arg.value, Value::List { items } if items.is_empty())
+            })
+            .map(|arg| {
+                let text = self.value(&arg.value);
+                match arg.name.as_ref() {
+                    "msg_iov" | "msg_name" | "" => text,
+                    name => format!("{}: {text}", name.strip_prefix("msg_").unwrap_or(name)),
+                }
+            })
+            .collect();
+        format!("{{{}}}", said.join(", "))
+    }
+
+    /// Bytes as a quoted text, its middle left out when it is long.
+    fn data(&mut self, bytes: &Bytes) -> String {
+        if let Some(text) = as_text(&bytes.data, bytes.is_cut()) {
+            let masked: Vec<Shard> = text
+                .into_iter()
+                .map(|shard| match shard {
+                    Shard::Text(text) => Shard::Text(self.masks.text(&text)),
+                    raw => raw,
+                })
+                .collect();
+            let mut marks = Vec::new();
+            for shard in &masked {
+                match shard {
+                    Shard::Text(text) => escape(text, &mut marks),
+                    Shard::Raw(bytes) => marks.extend(bytes.iter().map(|b| format!("\\x{b:02x}"))),
+                }
+            }
+            return shortened(&marks, bytes.is_cut());
+        }
+        let mut marks = Vec::new();
+        for byte in &bytes.data {
+            match byte {
+                0x20..=0x7e | b'\n' | b'\r' | b'\t' => {
+                    escape(&char::from(*byte).to_string(), &mut marks)
+                }
+                _ => marks.push(format!("\\x{byte:02x}")),
+            }
+        }
+        shortened(&marks, bytes.is_cut())
+    }
+}
+
+/// The errno's meaning in words. The decoder knows them.
+fn meaning(_errno: &str) -> Option<&'static str> {
+    None
+}
+
+fn leave_out(event: &Event, arg: &Arg, done: bool) -> bool {
+    let name = arg.name.as_ref();
+    let call = event.call.as_ref();
+    if BOOKKEEPING.contains(&name) {
+        return true;
+    }
+    match &arg.value {
+        // What waits or failed has put nothing there.
+        Value::Opaque => {
+            !done || event.errno.is_some() || event.ret.is_none() || FILLED_IN.contains(&name)
+        }
+        Value::Null => OPTIONAL.contains(&name),
+        Value::Named { value: 0, .. } | Value::Int { value: 0 } if name == "flags" => {
+            event.args.len() > 1
+        }
+        Value::Int { .. } if name == "nfds" => matches!(call, "poll" | "ppoll"),
+        // An output that a waiting or failed call is shown with would be from an earlier one.
+        Value::Bytes(_) | Value::Addr(_) if !done => {
+            matches!(call, "accept" | "accept4" | "getsockname" | "getpeername")
+                || name == "buf" && matches!(call, "recv" | "recvfrom" | "read")
+                || name == "src_addr"
+        }
+        Value::Process { .. } => PROCESS_MAKERS.contains(&call) || THREAD_MAKERS.contains(&call),
+        _ => name == "events" && call.starts_with("epoll_"),
+    }
+}
+
+fn object_of(value: &Value) -> Option<SocketId> {
+    match value {
+        Value::Fd { socket, .. } => *socket,
+        _ => None,
+    }
+}
+
+fn descriptor(fd: i64) -> String {
+    match fd {
+        0 => "stdin".into(),
+        1 => "stdout".into(),
+        2 => "stderr".into(),
+        fd if fd < 0 => fd.to_string(),
+        fd => format!("fd {fd}"),
+    }
+}
+
+fn items(value: Option<&Value>) -> &[Value] {
+    match value {
+        Some(Value::List { items }) => items,
+        _ => &[],
+    }
+}
+
+fn field<'a>(fields: &'a [Arg], name: &str) -> Option<&'a Value> {
+    fields.iter().find(|field| field.name == name).map(|field| &field.value)
+}
+
+/// A timeval or timespec: `1.5s`.
+fn seconds(fields: &[Arg]) -> Option<String> {
+    let number = |name| match field(fields, name) {
+        Some(Value::Int { value }) => Some(*value),
+        _ => None,
+    };
+    let (whole, digits, width) = match (number("tv_sec")?, number("tv_usec"), number("tv_nsec")) {
+        (whole, Some(micro), None) => (whole, micro, 6),
+        (whole, None, Some(nano)) => (whole, nano, 9),
+        _ => return None,
+    };
+    let fraction = format!("{digits:0width$}");
+    match fraction.trim_end_matches('0') {
+        "" => Some(format!("{whole}s")),
+        fraction => Some(format!("{whole}.{fraction}s")),
+    }
+}
+
+fn plain_text(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// A part of some data: readable, or the bytes of a character that was split.
+enum Shard {
+    Text(String),
+    Raw(Vec<u8>),
+}
+
+/// Reads bytes as UTF-8 in which only the first and the last character may be a split one.
+/// Nothing if it is no such text.
+fn as_text(data: &[u8], cut: bool) -> Option<Vec<Shard>> {
+    let head = data.iter().take(3).take_while(|b| (0x80..0xc0).contains(*b)).count();
+    let (before, rest) = data.split_at(head);
+    let (text, after) = match std::str::from_utf8(rest) {
+        Ok(text) => (text, &rest[rest.len()..]),
+        // An error with a length is a byte that no UTF-8 has, not a character that goes on elsewhere.
+        Err(error) if error.error_len().is_none() => {
+            let (valid, after) = rest.split_at(error.valid_up_to());
+            (std::str::from_utf8(valid).ok()?, after)
+        }
+        Err(_) => return None,
+    };
+    let mut shards = Vec::new();
+    if !before.is_empty() {
+        shards.push(Shard::Raw(before.to_vec()));
+    }
+    if !text.is_empty() {
+        shards.push(Shard::Text(text.to_owned()));
+    }
+    // Where the recording itself stopped keeping bytes, the split character is not the program's doing.
+    if !after.is_empty() && !cut {
+        shards.push(Shard::Raw(after.to_vec()));
+    }
+    Some(shards)
+}
+
+/// A text in quotes, with escapes; its middle left out when it is long.
+fn quoted(text: &str, cut: bool) -> String {
+    let mut marks = Vec::new();
+    escape(text, &mut marks);
+    shortened(&marks, cut)
+}
+
+/// Appends the text's characters, each written so that it stays within its line.
+fn escape(text: &str, marks: &mut Vec<String>) {
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let next_is_digit = rest.peek().is_some_and(char::is_ascii_digit);
+        marks.push(match c {
+            '\n' => "\\n".into(),
+            '\r' => "\\r".into(),
+            '\t' => "\\t".into(),
+            '\0' if !next_is_digit => "\\0".into(),
+            '"' => "\\\"".into(),
+            '\\' => "\\\\".into(),
+            c if c.is_ascii_control() => format!("\\x{:02x}", u32::from(c)),
+            // Invisible characters and those that turn the direction of writing.
+            c if c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') => {
+                format!("\\u{:04x}", u32::from(c))
+            }
+            c => c.to_string(),
+        });
+    }
+}
+
+/// Quotes marks; of more than [`DATA_WIDTH`] columns keeps both ends and says so: `"abc"…"xyz"`.
+fn shortened(marks: &[String], cut: bool) -> String {
+    let width = |mark: &String| {
+        let mut chars = mark.chars();
+        match (chars.next(), chars.next()) {
+            (Some(c), None) => c.width().unwrap_or(0),
+            _ => mark.width(),
+        }
+    };
+    let total: usize = marks.iter().map(width).sum();
+    if total <= DATA_WIDTH {
+        return format!("\"{}\"{}", marks.concat(), if cut { "…" } else { "" });
+    }
+    let fitting = |room: usize, marks: &mut dyn Iterator<Item = &String>| {
+        let mut used = 0;
+        marks
+            .take_while(|mark| {
+                used += width(mark);
+                used <= room
+            })
+            .count()
+    };
+    // The end of what was kept is not the end of the data: show no end then.
+    if cut {
+        let head = fitting(DATA_WIDTH, &mut marks.iter());
+        return format!("\"{}\"…", marks[..head].concat());
+    }
+    let head = fitting(DATA_WIDTH * 2 / 3, &mut marks.iter());
+    let tail = fitting(DATA_WIDTH / 3, &mut marks.iter().rev());
+    format!("\"{}\"…\"{}\"", marks[..head].concat(), marks[marks.len() - tail..].concat())
+}
+
+/// The object that a call is about: by the event, else by its first descriptor.
+pub(super) fn about(event: &Event) -> Option<SocketId> {
+    event.socket.or_else(|| first_object(event))
+}

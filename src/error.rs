@@ -35,6 +35,8 @@ pub enum Error {
     Build { what: String },
     /// The command line holds something that clap cannot judge.
     Usage { why: String, next: String },
+    /// What went wrong in the process that records, as it told.
+    Told { message: String, next: Option<String> },
     /// The process that records ended without telling why.
     Worker { why: String },
 }
@@ -60,6 +62,7 @@ impl Error {
                 Some("record it again: lab trace --as json -o FILE -- CMD".into())
             }
             Error::Usage { next, .. } => Some(next.clone()),
+            Error::Told { next, .. } => next.clone(),
             _ => None,
         }
     }
@@ -102,6 +105,7 @@ impl fmt::Display for Error {
             ),
             Error::Build { what } => write!(f, "cargo could not build {what}"),
             Error::Usage { why, .. } => f.write_str(why),
+            Error::Told { message, .. } => f.write_str(message),
             Error::Worker { why } => write!(f, "the recorder ended early: {why}"),
         }
     }

@@ -25,3 +25,8 @@ pub mod cargo;
 pub mod catalogue;
 pub mod sandbox;
 pub mod tracer;
+pub mod wire;
+
+pub mod play;
+
+pub mod cli;

@@ -159,13 +159,13 @@ pub(super) fn protocol_given(domain: i32, protocol: i32) -> String {
     match domain {
         libc::AF_INET | libc::AF_INET6 => name(PROTOCOLS, value),
         libc::AF_NETLINK => name(NETLINK_PROTOCOLS, value),
-        libc::AF_PACKET => ethernet(u16::from_be(protocol as u16)),
+        libc::AF_PACKET => link_protocol(u16::from_be(protocol as u16)),
         _ => protocol.to_string(),
     }
 }
 
-/// A link-layer protocol, as packet(7) takes it in network order.
-pub(crate) fn ethernet(protocol: u16) -> String {
+/// A link-layer protocol, of which packet(7) wants the network order: `htons(ETH_P_ALL)`.
+pub fn link_protocol(protocol: u16) -> String {
     format!("htons({})", name(ETHERNET, protocol as u64))
 }
 

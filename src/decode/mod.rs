@@ -30,7 +30,8 @@ use value::arg;
 
 pub use address::sockaddr;
 pub use constants::{
-    errno_meaning, errno_name, open_flags, signal_name, socket_domain, socket_protocol, socket_type,
+    errno_meaning, errno_name, link_protocol, open_flags, signal_name, socket_domain,
+    socket_protocol, socket_type,
 };
 
 /// A system call as the registers have it.

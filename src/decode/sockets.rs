@@ -52,6 +52,10 @@ pub(super) fn entry(syscall: &str, a: &[u64; 6], t: &Tracee) -> Option<Known> {
         ),
         "dup" => ("dup", vec![arg("oldfd", fd(a[0]))]),
         "dup2" => ("dup2", vec![arg("oldfd", fd(a[0])), arg("newfd", fd(a[1]))]),
+        // Where the kernel has no dup2, libc's is a dup3 without flags.
+        "dup3" if cfg!(target_arch = "aarch64") && a[2] == 0 => {
+            ("dup2", vec![arg("oldfd", fd(a[0])), arg("newfd", fd(a[1]))])
+        }
         "dup3" => (
             "dup3",
             vec![
@@ -60,6 +64,8 @@ pub(super) fn entry(syscall: &str, a: &[u64; 6], t: &Tracee) -> Option<Known> {
                 arg("flags", flags(c::PIPE_FLAGS, a[2] as u32 as u64)),
             ],
         ),
+        // glibc's pipe is a pipe2 without flags.
+        "pipe2" if a[1] == 0 => ("pipe", vec![arg("pipefd", pointer(a[0]))]),
         "pipe" => ("pipe", vec![arg("pipefd", pointer(a[0]))]),
         "pipe2" => (
             "pipe2",

@@ -21,15 +21,19 @@ pub(super) fn entry(syscall: &str, a: &[u64; 6], t: &Tracee) -> Option<Known> {
             "poll",
             vec![arg("fds", polled(t, a)), arg("nfds", uint(a[1])), arg("timeout", int(a[2]))],
         ),
-        "ppoll" => (
-            "ppoll",
-            vec![
+        "ppoll" => {
+            let mut args = vec![
                 arg("fds", polled(t, a)),
                 arg("nfds", uint(a[1])),
                 arg("tmo_p", timespec(t, a[2])),
-                arg("sigmask", sigset(t, a[3])),
-            ],
-        ),
+            ];
+            // Where the kernel has no poll, libc's is a ppoll without a mask.
+            if cfg!(target_arch = "aarch64") && a[3] == 0 {
+                return Some(("poll", args));
+            }
+            args.push(arg("sigmask", sigset(t, a[3])));
+            ("ppoll", args)
+        }
         "select" | "pselect6" => {
             let mut args = vec![arg("nfds", int(a[0]))];
             for (name, addr) in ["readfds", "writefds", "exceptfds"].into_iter().zip(&a[1..4]) {
@@ -45,18 +49,17 @@ pub(super) fn entry(syscall: &str, a: &[u64; 6], t: &Tracee) -> Option<Known> {
             }
             if syscall == "select" {
                 args.push(arg("timeout", timeval(t, a[4])));
-                ("select", args)
-            } else {
-                args.push(arg("timeout", timespec(t, a[4])));
-                // The sixth argument leads to a pointer to the mask and its size: select(2), "C library/kernel
-                // differences".
-                let mask = t.exact::<16>(a[5]).and_then(|raw| u64_at(&raw, 0));
-                args.push(arg(
-                    "sigmask",
-                    mask.map_or_else(|| pointer(a[5]), |mask| sigset(t, mask)),
-                ));
-                ("pselect", args)
+                return Some(("select", args));
             }
+            args.push(arg("timeout", timespec(t, a[4])));
+            // glibc's select is a pselect6 without its sixth argument; its pselect always has one, which leads
+            // to a pointer to the mask and its size: select(2), "C library/kernel differences".
+            if a[5] == 0 {
+                return Some(("select", args));
+            }
+            let mask = t.exact::<16>(a[5]).and_then(|raw| u64_at(&raw, 0));
+            args.push(arg("sigmask", mask.map_or(Value::Opaque, |mask| sigset(t, mask))));
+            ("pselect", args)
         }
         "epoll_create" => ("epoll_create", vec![arg("size", int(a[0]))]),
         "epoll_create1" => {

@@ -300,8 +300,8 @@ impl Tracer {
         let gone: Vec<Key> = self
             .threads
             .iter()
-            .filter(|(&other, thread)| thread.process == process && other != key)
-            .map(|(&key, _)| key)
+            .filter(|(other, thread)| **other != key && thread.process == process)
+            .map(|(&other, _)| other)
             .collect();
         for other in gone {
             if let Some(thread) = self.threads.remove(&other) {

@@ -1,0 +1,96 @@
+//! The command line: the only place that prints and that picks exit codes.
+//!
+//! 0: it holds · 1: the program under the lab breaks a rule or hangs · 2: the lab could not do its
+//! work. Results go to stdout, what is said about them to stderr.
+
+mod doctor;
+mod list;
+mod output;
+mod record;
+mod run;
+mod show;
+mod trace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{Error, Result};
+use output::ColorChoice;
+
+/// Learn the socket API from what programs really do.
+#[derive(Parser)]
+#[command(name = "lab", version, disable_help_subcommand = true)]
+struct Lab {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// When to use colour; NO_COLOR counts as `never`
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    color: ColorChoice,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Play a lesson's demo and print its timeline
+    Run(run::Run),
+    /// Record any programs and print what they did
+    Trace(trace::Trace),
+    /// Draw a saved recording again
+    Show(show::Show),
+    /// List the lessons
+    List(list::List),
+    /// Say what this machine allows, and what mends the rest
+    Doctor(doctor::Doctor),
+    /// Record one run for the lab that started it
+    #[command(hide = true)]
+    Worker { request: i32, told: i32 },
+}
+
+/// What a command that did its work has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Holds,
+    Broken,
+}
+
+/// Runs the command of this process's arguments.
+pub fn main() -> ExitCode {
+    let lab = match Lab::try_parse() {
+        Ok(lab) => lab,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match dispatch(lab) {
+        Ok(Outcome::Holds) => ExitCode::SUCCESS,
+        Ok(Outcome::Broken) => ExitCode::from(1),
+        Err(error) => {
+            tell(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch(lab: Lab) -> Result<Outcome> {
+    match lab.command {
+        None => list::next(),
+        Some(Command::Run(run)) => run.go(lab.color),
+        Some(Command::Trace(trace)) => trace.go(lab.color),
+        Some(Command::Show(show)) => show.go(lab.color),
+        Some(Command::List(list)) => list.go(),
+        Some(Command::Doctor(doctor)) => doctor.go(),
+        Some(Command::Worker { request, told }) => {
+            crate::play::work(request, told).map(|()| Outcome::Holds)
+        }
+    }
+}
+
+/// Says what went wrong and the one thing to do about it.
+fn tell(error: &Error) {
+    let mut text = format!("error: {error}\n");
+    if let Some(next) = error.next() {
+        text.push_str(&format!("  try: {next}\n"));
+    }
+    output::to_stderr(&text);
+}

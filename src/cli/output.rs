@@ -1,0 +1,153 @@
+//! Where results go and how they look: formats, files, colour, width.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use crate::error::{Error, Result};
+use crate::event::Recording;
+use crate::pattern::CallPattern;
+use crate::render::{json, strace, text};
+use crate::timeline::timeline;
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+impl ColorChoice {
+    /// Whether what goes to stdout, or to a file, is to have colour.
+    fn on(self, to_file: bool) -> bool {
+        match self {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => {
+                let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                !refused && !to_file && std::io::stdout().is_terminal()
+            }
+        }
+    }
+}
+
+impl From<ColorChoice> for crate::cargo::Color {
+    fn from(choice: ColorChoice) -> crate::cargo::Color {
+        match choice {
+            ColorChoice::Auto => crate::cargo::Color::Auto,
+            ColorChoice::Always => crate::cargo::Color::Always,
+            ColorChoice::Never => crate::cargo::Color::Never,
+        }
+    }
+}
+
+/// How a recording is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The timeline, a column for each role
+    #[default]
+    Text,
+    /// The timeline in ASCII and 80 columns
+    Ascii,
+    /// The recording itself, to be kept and shown again
+    Json,
+    /// An event a line, as it happens
+    Jsonl,
+    /// In strace's notation
+    Strace,
+}
+
+/// Options of every command that draws.
+#[derive(Args)]
+pub struct Drawing {
+    /// How to draw it
+    #[arg(long = "as", value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub format: Format,
+    /// Write it to FILE instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Show only calls that match, as in `_: recv(..) = 0`
+    #[arg(long, value_name = "PATTERN")]
+    pub only: Option<String>,
+}
+
+impl Drawing {
+    /// Fails early if the pattern is wrong or FILE cannot be written: before anything is recorded.
+    pub fn check(&self) -> Result<()> {
+        self.pattern()?;
+        if let Some(path) = &self.output {
+            let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
+            opened.map_err(|error| cannot_write(path, &error))?;
+        }
+        Ok(())
+    }
+
+    fn pattern(&self) -> Result<Option<CallPattern>> {
+        self.only.as_deref().map(str::parse).transpose()
+    }
+
+    /// Draws a recording to where it is to go.
+    pub fn draw(&self, recording: &Recording, color: ColorChoice) -> Result<()> {
+        let pattern = self.pattern()?;
+        let drawn = match self.format {
+            Format::Json => json::write(recording),
+            Format::Jsonl => recording.events.iter().map(json::jsonl).collect(),
+            Format::Strace => strace::recording(recording),
+            Format::Text | Format::Ascii => {
+                let mut timeline = timeline(recording);
+                if let Some(pattern) = pattern {
+                    timeline.rows.retain(|row| pattern.matches(row) || pattern.matches_begun(row));
+                }
+                text::text(&timeline, &self.style(color))
+            }
+        };
+        self.put(&drawn)
+    }
+
+    fn style(&self, color: ColorChoice) -> text::Style {
+        let color = color.on(self.output.is_some());
+        match self.format {
+            Format::Ascii => text::Style { width: 80, color, ascii: true },
+            _ => text::Style { width: width(self.output.is_some()), color, ascii: false },
+        }
+    }
+
+    /// Whether events are wanted as they happen.
+    pub fn is_live(&self) -> bool {
+        self.format == Format::Jsonl && self.output.is_none()
+    }
+
+    fn put(&self, drawn: &str) -> Result<()> {
+        match &self.output {
+            None => {
+                to_stdout(drawn);
+                Ok(())
+            }
+            Some(path) => std::fs::write(path, drawn).map_err(|error| cannot_write(path, &error)),
+        }
+    }
+}
+
+/// The terminal's width; 100 columns where there is none.
+fn width(to_file: bool) -> usize {
+    const ELSEWHERE: usize = 100;
+    let terminal = (!to_file).then(|| terminal_size::terminal_size_of(std::io::stdout())).flatten();
+    terminal.map_or(ELSEWHERE, |(width, _)| usize::from(width.0))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
+    Error::File { doing: "write", path: path.to_path_buf(), why: error.to_string() }
+}
+
+/// Prints a result. A reader that has gone away (`| head`) has seen enough.
+pub fn to_stdout(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Prints what is said about a result.
+pub fn to_stderr(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}

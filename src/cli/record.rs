@@ -1,0 +1,95 @@
+//! What `run` and `trace` share: how to record, and what a recording's end means.
+
+use clap::{Args, ValueEnum};
+
+use crate::error::Result;
+use crate::event::{Reason, Recording, Schedule};
+use crate::play::{self, Part, Request};
+use crate::tracer::launch::Streams;
+use crate::{sandbox, tracer};
+
+use super::output::{self, ColorChoice, Drawing};
+use super::{Outcome, output::to_stdout};
+
+/// Who runs next when several threads could.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    /// One at a time until it blocks: the same recording every time
+    Lockstep,
+    /// All at once, in real time, as fast as possible
+    Free,
+    /// One at a time until it blocks, then any, by seed
+    Random,
+}
+
+#[derive(Args)]
+pub struct Recorder {
+    /// Who runs next when several could
+    #[arg(long, value_enum, default_value_t = Order::Lockstep, value_name = "ORDER")]
+    schedule: Order,
+    /// The seed of a random schedule
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    seed: u64,
+    /// End the run after this much real time
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<std::time::Duration>,
+}
+
+fn seconds(text: &str) -> std::result::Result<std::time::Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_string())?;
+    match std::time::Duration::try_from_secs_f64(seconds) {
+        Ok(time) if !time.is_zero() => Ok(time),
+        _ => Err("must be more than 0".into()),
+    }
+}
+
+impl Recorder {
+    /// What is asked of the tracer.
+    pub fn settings(&self, streams: Streams, allow_io_uring: bool) -> tracer::Settings {
+        tracer::Settings {
+            schedule: match self.schedule {
+                Order::Lockstep => Schedule::Lockstep,
+                Order::Free => Schedule::Free,
+                Order::Random => Schedule::Random,
+            },
+            seed: self.seed,
+            streams,
+            allow_io_uring,
+            timeout: self.timeout,
+        }
+    }
+}
+
+/// Plays the parts and draws the recording.
+pub fn record(
+    lesson: Option<String>,
+    roles: Vec<Part>,
+    tracer: tracer::Settings,
+    drawing: &Drawing,
+    color: ColorChoice,
+) -> Result<Outcome> {
+    drawing.check()?;
+    let request = Request { lesson, roles, tracer, sandbox: sandbox::Settings::default() };
+    let live = drawing.is_live();
+    let recording = play::play(&request, &mut |event| {
+        if live {
+            to_stdout(&crate::render::json::jsonl(event));
+        }
+    })?;
+    if !live {
+        drawing.draw(&recording, color)?;
+    }
+    Ok(outcome(&recording))
+}
+
+/// A run that hangs is the program's fault; one that the user ended is nobody's.
+fn outcome(recording: &Recording) -> Outcome {
+    match &recording.end.reason {
+        Reason::Finished | Reason::Serving | Reason::Interrupted => Outcome::Holds,
+        Reason::Deadlock => Outcome::Broken,
+        Reason::Limit { what } => {
+            output::to_stderr(&format!("ended by the lab: {what}\n"));
+            Outcome::Broken
+        }
+    }
+}

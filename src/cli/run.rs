@@ -1,0 +1,79 @@
+//! `lab run LESSON`: play the demo and print its timeline.
+
+use clap::Args;
+
+use crate::cargo;
+use crate::catalogue::{self, Catalogue, Lesson};
+use crate::error::{Error, Result};
+use crate::play::{Begin, Input, Part};
+use crate::tracer::launch::Streams;
+
+use super::Outcome;
+use super::output::{ColorChoice, Drawing};
+use super::record::{Recorder, record};
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  lab run 1\n  lab run one-shot --as json -o one-shot.json")]
+pub struct Run {
+    /// A number, a unique part of a name, or a whole name
+    #[arg(value_name = "LESSON")]
+    lesson: String,
+    #[command(flatten)]
+    recorder: Recorder,
+    #[command(flatten)]
+    drawing: Drawing,
+}
+
+impl Run {
+    pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
+        let root = catalogue::root(&working_folder()?)?;
+        let catalogue = Catalogue::open(&root)?;
+        let lesson = catalogue.read(catalogue.find_one(&self.lesson)?)?;
+        let (package, bin) = (lesson.package(), lesson.demo());
+        let program = cargo::Program { root: &root, package: &package, bin };
+        let binary = cargo::build(&program, color.into())?.to_string_lossy().into_owned();
+        let settings = self.recorder.settings(Streams::Own, false);
+        record(Some(lesson.name.clone()), parts(&lesson, &binary)?, settings, &self.drawing, color)
+    }
+}
+
+/// The lesson's roles, each played by `binary` with the role's name as its argument.
+fn parts(lesson: &Lesson, binary: &str) -> Result<Vec<Part>> {
+    lesson
+        .roles
+        .iter()
+        .map(|role| {
+            let name = role.name.as_ref().clone();
+            if let Some(after) = &role.after {
+                after
+                    .as_ref()
+                    .parse::<crate::pattern::CallPattern>()
+                    .map_err(|error| lesson.error_at(after, error.to_string()))?;
+            }
+            Ok(Part {
+                command: vec![binary.to_string(), name.clone()],
+                env: vec![("LAB_ROLE".into(), name.clone())],
+                name,
+                begin: match &role.after {
+                    Some(after) => Begin::After(after.as_ref().clone()),
+                    None => Begin::AtOnce,
+                },
+                ends: Some(role.ends),
+                input: if role.stdin.is_empty() {
+                    Input::Idle
+                } else {
+                    Input::Lines(role.stdin.clone())
+                },
+            })
+        })
+        .collect()
+}
+
+/// Where the user stands.
+pub fn working_folder() -> Result<std::path::PathBuf> {
+    std::env::current_dir().map_err(|error| Error::File {
+        doing: "find",
+        path: ".".into(),
+        why: error.to_string(),
+    })
+}

@@ -1,0 +1,28 @@
+//! `lab show FILE`: draw a saved recording again. Needs no ptrace.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::error::Result;
+use crate::render::json;
+
+use super::Outcome;
+use super::output::{ColorChoice, Drawing};
+
+#[derive(Args)]
+pub struct Show {
+    /// A recording made with `--as json`
+    file: PathBuf,
+    #[command(flatten)]
+    drawing: Drawing,
+}
+
+impl Show {
+    pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
+        let recording = json::read(&self.file)?;
+        self.drawing.check()?;
+        self.drawing.draw(&recording, color)?;
+        Ok(Outcome::Holds)
+    }
+}

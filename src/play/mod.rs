@@ -1,0 +1,175 @@
+//! One run from end to end: programs → [`Recording`]. The only place where effects meet.
+//!
+//! ```text
+//! lab                             worker (the same program, started anew)
+//!  play() ── request, a line ───→  enter the sandbox → pid 1 → tracer.next_step() … 
+//!         ←── told, line by line ─  isolation, events, end
+//! ```
+//!
+//! A run has a process of its own, since a process with threads may not enter a user namespace, and since all
+//! that is left of a run ends with it. The two sides speak JSON lines over two pipes.
+
+mod worker;
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::event::{End, Event, Isolation, Recording, Role, Socket, VERSION};
+use crate::pattern::CallPattern;
+use crate::{sandbox, tracer};
+
+pub use worker::work;
+
+/// A run to be made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// The lesson's whole name; `None` for other programs.
+    pub lesson: Option<String>,
+    pub roles: Vec<Part>,
+    pub tracer: tracer::Settings,
+    pub sandbox: sandbox::Settings,
+}
+
+/// A program and when it starts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Part {
+    pub name: String,
+    /// Program first.
+    pub command: Vec<String>,
+    /// Variables on top of the lab's own environment.
+    pub env: Vec<(String, String)>,
+    pub begin: Begin,
+    /// Whether it must end by itself; `None` if nobody said.
+    pub ends: Option<bool>,
+    pub input: Input,
+}
+
+/// When a role starts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Begin {
+    AtOnce,
+    /// Once an event matches this pattern.
+    After(String),
+    /// Once the role before it listens, or nobody can move.
+    InTurn,
+}
+
+/// What a role finds on its stdin, where that is the lab's to fill.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Input {
+    /// Nothing, for ever.
+    Idle,
+    /// These lines, one whenever nobody can move; then end of file.
+    Lines(Vec<String>),
+    /// What the lab finds on its own stdin, likewise.
+    FromLab,
+}
+
+/// What the worker tells, a line each.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Told {
+    Isolation(Isolation),
+    Event(Box<Event>),
+    End { sockets: Vec<Socket>, end: End },
+    Failure { message: String, next: Option<String> },
+}
+
+/// Plays a run and gives its recording; `see` is shown every event as it happens.
+///
+/// Fails if a pattern is wrong, a program cannot be started, or tracing is impossible: then there is no recording.
+pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording> {
+    // Patterns are read here too: a wrong one is told before anything has started.
+    for part in &request.roles {
+        if let Begin::After(pattern) = &part.begin {
+            pattern.parse::<CallPattern>()?;
+        }
+    }
+    let (mut child, told) = start_worker(request)?;
+    let mut isolation = Isolation::default();
+    let mut events = Vec::new();
+    let mut ending = None;
+    for line in BufReader::new(std::fs::File::from(told)).split(b'\n') {
+        let Ok(line) = line else { break };
+        match serde_json::from_slice(&line) {
+            Ok(Told::Isolation(found)) => isolation = found,
+            Ok(Told::Event(event)) => {
+                see(&event);
+                events.push(*event);
+            }
+            Ok(Told::End { sockets, end }) => ending = Some((sockets, end)),
+            Ok(Told::Failure { message, next }) => {
+                let _ = child.wait();
+                return Err(Error::Told { message, next });
+            }
+            Err(_) => break,
+        }
+    }
+    let status = child.wait();
+    let Some((sockets, end)) = ending else {
+        let why = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+        return Err(Error::Worker { why });
+    };
+    let machine = nix::sys::utsname::uname().ok();
+    Ok(Recording {
+        version: VERSION,
+        lesson: request.lesson.clone(),
+        isolation,
+        arch: std::env::consts::ARCH.into(),
+        kernel: machine.map(|it| it.release().to_string_lossy().into_owned()).unwrap_or_default(),
+        schedule: request.tracer.schedule,
+        seed: (request.tracer.schedule == crate::event::Schedule::Random).then_some(request.tracer.seed),
+        roles: request.roles.iter().map(Part::as_role).collect(),
+        sockets,
+        events,
+        packets: Vec::new(),
+        end,
+    })
+}
+
+impl Part {
+    fn as_role(&self) -> Role {
+        Role { name: self.name.clone(), command: self.command.clone(), ends: self.ends }
+    }
+}
+
+/// Starts this program again as the worker and hands it the request; gives the end that it tells on.
+fn start_worker(request: &Request) -> Result<(Child, OwnedFd)> {
+    let failed = |errno| Error::System { doing: "start the recorder".into(), errno };
+    let (request_out, request_in) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
+    let (told_out, told_in) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
+    let kept = [request_out.as_raw_fd(), told_in.as_raw_fd()];
+    let mut request = request.clone();
+    request.sandbox.parent = Some(std::process::id() as i32);
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("lab").arg("worker").args(kept.map(|fd| fd.to_string()));
+    // SAFETY: fcntl is async-signal-safe, and the descriptors are open until the child has been made.
+    unsafe { command.pre_exec(move || keep_open(&kept)) };
+    let child = command.spawn().map_err(|error| {
+        failed(error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw))
+    })?;
+    drop((request_out, told_in));
+    let line = serde_json::to_vec(&request).unwrap_or_default();
+    // If the worker has died already, the end of its telling says so.
+    let _ = std::fs::File::from(request_in).write_all(&line);
+    Ok((child, told_out))
+}
+
+fn keep_open(fds: &[RawFd]) -> std::io::Result<()> {
+    for &fd in fds {
+        // SAFETY: clears the close-on-exec flag of a descriptor of ours.
+        if unsafe { libc::fcntl(fd, libc::F_SETFD, 0) } != 0 {
+            return Err(std::io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}

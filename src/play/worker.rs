@@ -1,0 +1,244 @@
+//! The worker's side of a run: enters the sandbox, traces, and tells what it sees.
+
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+use crate::error::{Error, Result};
+use crate::event::{End, Ending, Event, Reason, RoleEnd, Schedule};
+use crate::pattern::CallPattern;
+use crate::timeline::Names;
+use crate::tracer::{self, Step, Tracer};
+use crate::{sandbox, wire};
+
+use super::{Begin, Input, Part, Request, Told};
+
+/// Makes the run that is asked for on `request` and tells about it on `told`. For a process with a single thread that
+/// was started for it.
+pub fn work(request: RawFd, told: RawFd) -> Result<()> {
+    // SAFETY: the lab that started this process left exactly these two open for it.
+    let (request, told) = unsafe { (OwnedFd::from_raw_fd(request), OwnedFd::from_raw_fd(told)) };
+    for fd in [&request, &told] {
+        let flag = nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC);
+        nix::fcntl::fcntl(fd, flag)
+            .map_err(|errno| Error::System { doing: "keep the pipes to itself".into(), errno })?;
+    }
+    let mut text = Vec::new();
+    let read = std::fs::File::from(request).read_to_end(&mut text);
+    let request: Request = match read.map(|_| serde_json::from_slice(&text)) {
+        Ok(Ok(request)) => request,
+        _ => return Err(Error::Worker { why: "it was asked for nothing it understands".into() }),
+    };
+    let mut teller = Teller(BufWriter::new(std::fs::File::from(told)));
+    if let Err(error) = record(&request, &mut teller) {
+        teller.tell(&Told::Failure { message: error.to_string(), next: error.next() });
+    }
+    Ok(())
+}
+
+/// The worker's end of the pipe to the lab.
+struct Teller(BufWriter<std::fs::File>);
+
+impl Teller {
+    fn tell(&mut self, told: &Told) {
+        // If the lab has gone, so will this process: there is nobody to tell.
+        let _ = serde_json::to_writer(&mut self.0, told);
+        let _ = self.0.write_all(b"\n");
+    }
+
+    fn flush(&mut self) {
+        let _ = self.0.flush();
+    }
+}
+
+fn record(request: &Request, teller: &mut Teller) -> Result<()> {
+    let mut entered = sandbox::enter(&request.sandbox)?;
+    // Without a network of its own the run shares the machine's ports: one after the other.
+    let _turn = if entered.has_network() { None } else { Some(sandbox::lock_machine()?) };
+    sandbox::fork_init(&entered)?;
+    sandbox::furnish(&mut entered);
+    tracer::catch_signals();
+    teller.tell(&Told::Isolation(entered.isolation.clone()));
+    let tracer = Tracer::new(request.tracer.clone(), Box::new(wire::Sockets))?;
+    let mut run = Run::new(request, tracer)?;
+    let (sockets, end) = run.go(teller)?;
+    teller.tell(&Told::End { sockets, end });
+    teller.flush();
+    Ok(())
+}
+
+/// A run under way.
+struct Run<'a> {
+    request: &'a Request,
+    tracer: Tracer,
+    /// Roles that have not started, by their place in the request.
+    to_come: Vec<usize>,
+    /// The place in the request of each role of the tracer.
+    started: Vec<usize>,
+    after: Vec<Option<CallPattern>>,
+    names: Names,
+    /// The lines that each role still finds on its stdin.
+    lines: Vec<std::vec::IntoIter<String>>,
+}
+
+impl<'a> Run<'a> {
+    fn new(request: &'a Request, tracer: Tracer) -> Result<Run<'a>> {
+        let after = request
+            .roles
+            .iter()
+            .map(|part| match &part.begin {
+                Begin::After(pattern) => pattern.parse().map(Some),
+                _ => Ok(None),
+            })
+            .collect::<Result<_>>()?;
+        let lines = request.roles.iter().map(|part| match &part.input {
+            Input::Lines(lines) => lines.clone().into_iter(),
+            _ => Vec::new().into_iter(),
+        });
+        Ok(Run {
+            request,
+            tracer,
+            to_come: (0..request.roles.len()).collect(),
+            started: Vec::new(),
+            after,
+            names: Names::new(),
+            lines: lines.collect(),
+        })
+    }
+
+    fn go(&mut self, teller: &mut Teller) -> Result<(Vec<crate::event::Socket>, End)> {
+        self.start_those(|part| matches!(part.begin, Begin::AtOnce))?;
+        if self.started.is_empty() {
+            self.start_next_in_turn()?;
+        }
+        let reason = loop {
+            match self.tracer.next_step()? {
+                Step::Event(event) => {
+                    self.start_after(&event)?;
+                    teller.tell(&Told::Event(event));
+                }
+                Step::Quiet => {
+                    teller.flush();
+                    if self.start_next_in_turn()? || self.type_line() || self.advance()? {
+                        continue;
+                    }
+                    break self.judge();
+                }
+                Step::Over if self.start_next_in_turn()? => {}
+                Step::Over => break Reason::Finished,
+                Step::Stop(reason) => break reason,
+            }
+        };
+        let (events, mut end) = self.tracer.finish(reason);
+        for event in events {
+            teller.tell(&Told::Event(Box::new(event)));
+        }
+        self.complete(&mut end);
+        Ok((self.tracer.sockets(), end))
+    }
+
+    fn start(&mut self, place: usize) -> Result<()> {
+        let Part { name, command, env, .. } = &self.request.roles[place];
+        let program = tracer::launch::Program { command: command.clone(), env: env.clone(), dir: None };
+        self.tracer.start(name, &program)?;
+        self.to_come.retain(|&other| other != place);
+        self.started.push(place);
+        Ok(())
+    }
+
+    fn start_those(&mut self, begins: impl Fn(&Part) -> bool) -> Result<()> {
+        for place in self.to_come.clone() {
+            if begins(&self.request.roles[place]) {
+                self.start(place)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the next of the roles that take turns; false if there is none.
+    fn start_next_in_turn(&mut self) -> Result<bool> {
+        let in_turn = |&&place: &&usize| matches!(self.request.roles[place].begin, Begin::InTurn);
+        let Some(&next) = self.to_come.iter().find(in_turn) else { return Ok(false) };
+        self.start(next)?;
+        Ok(true)
+    }
+
+    /// Starts the roles that waited for this event.
+    fn start_after(&mut self, event: &Event) -> Result<()> {
+        if self.to_come.is_empty() {
+            return Ok(());
+        }
+        self.names.learn(event, &self.tracer.sockets());
+        for place in self.to_come.clone() {
+            let matches = self.after[place].as_ref().is_some_and(|it| it.matches_event(event, &self.names));
+            if matches {
+                self.start(place)?;
+            }
+        }
+        let last = self.started.last().map(|&place| self.request.roles[place].name.as_str());
+        if event.call == "listen" && event.ret == Some(0) && last == Some(event.role.as_str()) {
+            self.start_next_in_turn()?;
+        }
+        Ok(())
+    }
+
+    /// Gives the first role that waits for a line its next one, or end of file. False if nobody waits, or
+    /// if whoever does is to wait for ever.
+    fn type_line(&mut self) -> bool {
+        let Some(role) = self.tracer.waits_for_input() else { return false };
+        let place = self.started[role];
+        match &self.request.roles[place].input {
+            Input::Idle => return false,
+            Input::Lines(_) => match self.lines[place].next() {
+                Some(line) => self.tracer.type_in(role, format!("{line}\n").as_bytes()),
+                None => self.end_input(role),
+            },
+            Input::FromLab => {
+                let mut line = Vec::new();
+                let read = BufReader::with_capacity(1, std::io::stdin().lock()).read_until(b'\n', &mut line);
+                match read {
+                    Ok(1..) => self.tracer.type_in(role, &line),
+                    _ => self.end_input(role),
+                }
+            }
+        }
+    }
+
+    fn end_input(&mut self, role: usize) -> bool {
+        self.tracer.end_input(role);
+        true
+    }
+
+    /// Lets time pass, where it is virtual.
+    fn advance(&mut self) -> Result<bool> {
+        match self.request.tracer.schedule {
+            Schedule::Free if self.goes_on_by_itself() => Ok(true),
+            Schedule::Free => Ok(false),
+            _ => self.tracer.advance(),
+        }
+    }
+
+    /// A single program that runs free may be a server that people use: the user ends it.
+    fn goes_on_by_itself(&self) -> bool {
+        self.request.roles.len() == 1
+    }
+
+    fn judge(&self) -> Reason {
+        let ends: Vec<Option<bool>> =
+            self.started.iter().map(|&place| self.request.roles[place].ends).collect();
+        self.tracer.judge(&ends)
+    }
+
+    /// The ends of all roles in the order of the request, with those that never started.
+    fn complete(&self, end: &mut End) {
+        let found = std::mem::take(&mut end.roles);
+        end.roles = self
+            .request
+            .roles
+            .iter()
+            .map(|part| {
+                let how = found.iter().find(|it| it.role == part.name).map(|it| it.how.clone());
+                RoleEnd { role: part.name.clone(), how: how.unwrap_or(Ending::NeverStarted) }
+            })
+            .collect();
+    }
+}

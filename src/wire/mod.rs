@@ -1,0 +1,119 @@
+//! The kernel's own view of the programs' sockets: addresses, kinds, ports.
+//!
+//! Asked through a duplicate of the tracee's descriptor (pidfd_getfd(2)), which is closed before the
+//! answer is given: a duplicate that lives on would keep the connection open after the program's close.
+
+use std::mem::{MaybeUninit, size_of};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+
+use crate::decode;
+use crate::event::SockAddr;
+use crate::tracer::Kernel;
+
+mod unix_diag;
+
+/// The running kernel.
+pub struct Sockets;
+
+impl Kernel for Sockets {
+    fn endpoints(&self, pid: i32, fd: i32) -> Option<(SockAddr, SockAddr)> {
+        let socket = duplicate(pid, fd).ok()?;
+        let local = address(&socket, libc::getsockname)?;
+        Some((local, address(&socket, libc::getpeername).unwrap_or(SockAddr::Unspec)))
+    }
+
+    fn kind(&self, pid: i32, fd: i32) -> Option<(i32, i32, i32)> {
+        let socket = duplicate(pid, fd).ok()?;
+        let ask = |name: i32| option(&socket, name);
+        Some((ask(libc::SO_DOMAIN)?, ask(libc::SO_TYPE)?, ask(libc::SO_PROTOCOL)?))
+    }
+
+    fn fix_port(&self, pid: i32, fd: i32, port: u16) -> bool {
+        let Ok(socket) = duplicate(pid, fd) else { return false };
+        let unbound = matches!(
+            address(&socket, libc::getsockname),
+            Some(SockAddr::Inet { port: 0, .. } | SockAddr::Inet6 { port: 0, .. })
+        );
+        // ip(7): the low 16 bits are the lower bound, the high ones the upper. Since Linux 6.3.
+        const IP_LOCAL_PORT_RANGE: i32 = 51;
+        let range = u32::from(port) << 16 | u32::from(port);
+        unbound && set_option(&socket, libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range.to_ne_bytes())
+    }
+
+    fn expire(&self, pid: i32, fd: i32) -> bool {
+        let Ok(timer) = duplicate(pid, fd) else { return false };
+        let soon = libc::timespec { tv_sec: 0, tv_nsec: 1 };
+        let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let value = libc::itimerspec { it_interval: never, it_value: soon };
+        let mut expired = libc::pollfd { fd: timer.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        const AT_MOST: i32 = 1_000;
+        // SAFETY: both calls read or write the values given, which outlive them.
+        unsafe {
+            libc::timerfd_settime(timer.as_raw_fd(), 0, &value, std::ptr::null_mut()) == 0
+                && libc::poll(&mut expired, 1, AT_MOST) == 1
+        }
+    }
+
+    fn unix_peer(&self, inode: u64) -> Option<u64> {
+        unix_diag::peer(inode)
+    }
+}
+
+/// A descriptor of ours for what `fd` of process `pid` refers to. Fails with EPERM where pidfd_getfd(2) is
+/// forbidden (Docker without SYS_PTRACE), and with EBADF if there is no such descriptor.
+fn duplicate(pid: i32, fd: i32) -> Result<OwnedFd, Errno> {
+    // SAFETY: both calls take plain numbers; what they return is ours alone.
+    unsafe {
+        let pidfd = Errno::result(libc::syscall(libc::SYS_pidfd_open, pid, 0))?;
+        let pidfd = OwnedFd::from_raw_fd(pidfd as i32);
+        let copy = Errno::result(libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), fd, 0))?;
+        Ok(OwnedFd::from_raw_fd(copy as i32))
+    }
+}
+
+type AskName = unsafe extern "C" fn(i32, *mut libc::sockaddr, *mut libc::socklen_t) -> i32;
+
+fn address(socket: &OwnedFd, ask: AskName) -> Option<SockAddr> {
+    let mut storage = MaybeUninit::<libc::sockaddr_storage>::zeroed();
+    let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes into the storage, which was zeroed.
+    let bytes = unsafe {
+        if ask(socket.as_raw_fd(), storage.as_mut_ptr().cast(), &mut length) != 0 {
+            return None;
+        }
+        std::slice::from_raw_parts(storage.as_ptr().cast::<u8>(), size_of::<libc::sockaddr_storage>())
+    };
+    decode::sockaddr(bytes.get(..length as usize)?)
+}
+
+fn option(socket: &OwnedFd, name: i32) -> Option<i32> {
+    let mut value = 0i32;
+    let mut length = size_of::<i32>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes into `value`.
+    let done = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            name,
+            (&raw mut value).cast(),
+            &mut length,
+        )
+    };
+    (done == 0).then_some(value)
+}
+
+fn set_option(socket: &OwnedFd, level: i32, name: i32, value: &[u8]) -> bool {
+    // SAFETY: the kernel reads `value`, of the length given.
+    let done = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            value.as_ptr().cast(),
+            value.len() as libc::socklen_t,
+        )
+    };
+    done == 0
+}

@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use socket_lab::event::Reason;
 
-use crate::support::{
-    BOUND, Process, Running, c, calls, lab, need, outline, signal, text,
-};
+use crate::support::{BOUND, Process, Running, c, calls, lab, need, outline, signal, text};
 
 /// A server under the free schedule that has begun to listen.
 fn serving() -> Option<Running> {

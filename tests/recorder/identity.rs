@@ -289,7 +289,11 @@ impl Model {
                 let Some(over) = choose(&over) else { return };
                 let passed = fds[usize::from(b) % fds.len()];
                 self.emit(&format!("S {over} {passed}"));
-                self.expected.push(Expected { call: "sendmsg", fd: over, on: Some(on(self, over)) });
+                self.expected.push(Expected {
+                    call: "sendmsg",
+                    fd: over,
+                    on: Some(on(self, over)),
+                });
                 let description = on(self, passed);
                 if let Some(peer) = self.descriptions[on(self, over)].peer {
                     self.descriptions[peer].arriving.push_back(description);

@@ -47,7 +47,9 @@ impl Play {
             _ => word.clone(),
         };
         let roles = self.roles.iter();
-        Play { roles: roles.map(|(name, words)| (*name, words.iter().map(moved).collect())).collect() }
+        Play {
+            roles: roles.map(|(name, words)| (*name, words.iter().map(moved).collect())).collect(),
+        }
     }
 }
 
@@ -213,6 +215,7 @@ fn datagrams_in_python_with_growing_timeouts_are_always_the_same() {
 #[test]
 fn one_seed_is_always_the_same_and_seeds_differ() {
     let play = need!(threaded_rust());
+    need!(lab());
     let of_seed = |seed: &'static str| move |lab: Lab| lab.option("--seed").option(seed);
     for seed in ["1", "2"] {
         is_always_the_same(&play, "random", repeats().min(5), of_seed(seed));

@@ -71,7 +71,9 @@ pub fn source(name: &str) -> PathBuf {
 fn first_that_runs(names: &[&str], argument: &str) -> Option<PathBuf> {
     names
         .iter()
-        .find(|name| Command::new(name).arg(argument).output().is_ok_and(|out| out.status.success()))
+        .find(|name| {
+            Command::new(name).arg(argument).output().is_ok_and(|out| out.status.success())
+        })
         .map(PathBuf::from)
 }
 

@@ -57,9 +57,8 @@ impl Process {
 
     /// Whether it still runs. One that is dead and only waits for the machine's first process to collect it does not.
     pub fn is_alive(&self) -> bool {
-        Process::of(self.pid).is_some_and(|now| {
-            now.start == self.start && !(now.state == 'Z' && now.parent == 1)
-        })
+        Process::of(self.pid)
+            .is_some_and(|now| now.start == self.start && !(now.state == 'Z' && now.parent == 1))
     }
 }
 

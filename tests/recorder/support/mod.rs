@@ -157,10 +157,6 @@ impl Running {
         self.child.id() as i32
     }
 
-    pub fn mark(&self) -> &Marked {
-        &self.lab.mark
-    }
-
     /// Waits until the recorded programs have printed this.
     pub fn wait_for_output(&mut self, text: &str) {
         let deadline = Instant::now() + self.lab.bound;

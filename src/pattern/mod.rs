@@ -195,8 +195,7 @@ impl CallPattern {
     /// Whether an event fits, by the names known so far: for the recorder, while a run goes on. `names`
     /// must have learned this event already.
     pub fn matches_event(&self, event: &Event, names: &Names) -> bool {
-        let ended = matches!(event.call.as_ref(), "exit" | "exit_group" | "signal" | "killed");
-        if event.ret.is_none() && !ended {
+        if event.ret.is_none() && !timeline::is_no_wait(event) {
             return false;
         }
         // Cheap first: most events are of another role or call.

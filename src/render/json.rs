@@ -213,4 +213,83 @@ mod tests {
         ];
         insta::assert_snapshot!(said.join("\n"));
     }
+
+    const SCHEMA: &str = include_str!("../../book/src/reference/recording.schema.json");
+
+    /// Whether a value is as the schema says: as much of JSON Schema as ours needs.
+    fn conforms(value: &Value, schema: &Value, root: &Value) -> std::result::Result<(), String> {
+        let wrong = |why: &str| Err(format!("{why}: {value}"));
+        if let Some(path) = schema["$ref"].as_str() {
+            let target = root.pointer(&path[1..]).ok_or(path)?;
+            conforms(value, target, root)?;
+        }
+        let types: Vec<&str> = match &schema["type"] {
+            Value::String(one) => vec![one],
+            Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        };
+        let is = |name: &&str| match *name {
+            "integer" => value.is_i64() || value.is_u64(),
+            "string" => value.is_string(),
+            "boolean" => value.is_boolean(),
+            "array" => value.is_array(),
+            "object" => value.is_object(),
+            _ => value.is_null(),
+        };
+        if !types.is_empty() && !types.iter().any(is) {
+            return wrong("type");
+        }
+        if schema.get("const").is_some_and(|only| only != value) {
+            return wrong("const");
+        }
+        if schema["enum"].as_array().is_some_and(|all| !all.contains(value)) {
+            return wrong("enum");
+        }
+        for key in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            if value.get(key).is_none() {
+                return wrong(key);
+            }
+        }
+        for (key, of) in schema["properties"].as_object().into_iter().flatten() {
+            if let Some(inner) = value.get(key) {
+                conforms(inner, of, root)?;
+            }
+        }
+        if let (Some(items), Some(of)) = (value.as_array(), schema.get("items")) {
+            items.iter().try_for_each(|item| conforms(item, of, root))?;
+        }
+        for of in schema["allOf"].as_array().into_iter().flatten() {
+            conforms(value, of, root)?;
+        }
+        for (key, most) in [("oneOf", 1), ("anyOf", usize::MAX)] {
+            if let Some(all) = schema[key].as_array() {
+                let fitting = all.iter().filter(|of| conforms(value, of, root).is_ok()).count();
+                if fitting == 0 || fitting > most {
+                    return wrong(key);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_written_is_as_the_schema_says() {
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        for recording in [
+            sample::one_shot(),
+            sample::threads(),
+            sample::forks(),
+            sample::deadlock(),
+            sample::troubles(),
+        ] {
+            let json: Value = serde_json::from_str(&write(&recording)).unwrap();
+            conforms(&json, &schema, &schema).unwrap_or_else(|why| panic!("{why}"));
+            // Every key of ours is told of.
+            let told = schema["properties"].as_object().unwrap();
+            assert!(json.as_object().unwrap().keys().all(|key| told.contains_key(key)));
+            let told = schema["$defs"]["event"]["properties"].as_object().unwrap();
+            let event = json["events"][0].as_object().unwrap();
+            assert!(event.keys().all(|key| told.contains_key(key)));
+        }
+    }
 }

@@ -213,8 +213,9 @@ fn atoms(timeline: &Timeline, row: &Row) -> Vec<Atom> {
                 Some(failure) => {
                     let more = if failure.meaning.is_some() { " " } else { "" };
                     atoms.push(vec![span(format!("= -1 {}{more}", failure.name), Paint::Failure)]);
-                    if let Some(meaning) = failure.meaning {
-                        atoms.push(vec![span(format!("({meaning})"), Paint::Failure)]);
+                    let meaning = failure.meaning.map(|meaning| format!("({meaning})"));
+                    for word in meaning.iter().flat_map(|meaning| meaning.split_inclusive(' ')) {
+                        atoms.push(vec![span(word, Paint::Failure)]);
                     }
                 }
                 None => match answer.text.split_once(" [") {
@@ -386,7 +387,8 @@ impl Life {
         match row.kind {
             RowKind::Exit => {
                 let leads = self.threads.iter().find(|(_, (process, _))| *process == row.process);
-                if leads.is_some_and(|(first, _)| *first == row.thread) {
+                let all = row.call != "pthread_exit";
+                if all && leads.is_some_and(|(first, _)| *first == row.thread) {
                     self.threads.retain(|_, (process, _)| *process != row.process);
                 }
                 self.threads.remove(&row.thread);

@@ -176,3 +176,70 @@ fn addresses(value: &Value) -> Vec<&SockAddr> {
         _ => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::sample::{self, Sample};
+
+    const SERVER: (&str, u32, u32) = ("server", 1, 1);
+    const CLIENT: (&str, u32, u32) = ("client", 1, 1);
+
+    fn ephemeral(recording: &Recording) -> Vec<u16> {
+        Masks::of(recording).ports.into_iter().collect()
+    }
+
+    #[test]
+    fn a_port_that_a_program_named_first_is_no_ephemeral_one() {
+        assert_eq!(ephemeral(&sample::one_shot()), [41000]);
+        let mut refused = Sample::new(None, &["client"]);
+        let sock = refused.socket(CLIENT, "SOCK_STREAM", 3);
+        refused.connect(CLIENT, sock, 50000, "ECONNREFUSED");
+        assert!(ephemeral(&refused.0).is_empty());
+    }
+
+    #[test]
+    fn a_port_that_was_learned_stays_ephemeral_when_it_is_used() {
+        // troubles(): bound to port 0, asked with getsockname, then connected to.
+        assert_eq!(ephemeral(&sample::troubles()), [34567, 41000]);
+    }
+
+    #[test]
+    fn a_connect_that_waits_names_its_port_before_accept_reports_it() {
+        let mut s = Sample::new(None, &["server", "client"]);
+        let listener = s.listener(SERVER, 3, 0);
+        let began = s.last();
+        s.accept(SERVER, listener, 4, 50001);
+        let sock = s.socket(CLIENT, "SOCK_STREAM", 3);
+        s.connect(CLIENT, sock, 50001, "");
+        assert_eq!(ephemeral(&s.0), [50001]);
+        s.since(began);
+        assert!(ephemeral(&s.0).is_empty());
+    }
+
+    #[test]
+    fn whole_numbers_in_texts_are_masked_and_parts_of_words_are_not() {
+        let mut masks = Masks { ports: [41000, 9].into(), ..Masks::default() };
+        for (text, masked) in [
+            ("('127.0.0.1', 41000)", "('127.0.0.1', P1)"),
+            ("127.0.0.1:41000, [::1]:41000.", "127.0.0.1:P1, [::1]:P1."),
+            ("41000", "P1"),
+            (
+                "141000 410001 x41000 41000x 0.41000 41000.5 041000",
+                "141000 410001 x41000 41000x 0.41000 41000.5 041000",
+            ),
+            ("ends with 41000.", "ends with P1."),
+            ("你41000好", "你P1好"),
+        ] {
+            assert_eq!(masks.text(text), masked);
+        }
+    }
+
+    #[test]
+    fn names_in_a_folder_for_temporary_files_lose_it() {
+        assert_eq!(place("/tmp/lab.x7/chat.sock").as_deref(), Some("$TMPDIR/chat.sock"));
+        assert_eq!(place("/tmp/chat.sock").as_deref(), Some("$TMPDIR/chat.sock"));
+        assert_eq!(place("/tmp/tmpab12cd34").as_deref(), Some("$TMPDIR/tmp"));
+        assert_eq!(place("/run/chat.sock"), None);
+    }
+}

@@ -201,6 +201,7 @@ pub fn timeline(recording: &Recording) -> Timeline {
         names: &names,
         masks: Masks::of(recording),
         people: People::of(&recording.events),
+        watched: Vec::new(),
     };
 
     let mut rows: Vec<Row> = Vec::new();
@@ -215,7 +216,7 @@ pub fn timeline(recording: &Recording) -> Timeline {
         }
         let kind = match (event.call.as_ref(), done) {
             ("signal", _) if event.syscall.is_empty() => RowKind::Signal,
-            ("exit" | "exit_group", _) => RowKind::Exit,
+            ("exit" | "exit_group" | "pthread_exit", _) => RowKind::Exit,
             ("killed", _) if event.syscall.is_empty() => RowKind::Killed,
             (_, false) => RowKind::Waits { for_ever: event.ret.is_none() },
             (_, true) => match began.get(&event.seq) {
@@ -225,6 +226,15 @@ pub fn timeline(recording: &Recording) -> Timeline {
         };
         if !done {
             began.insert(event.seq, rows.len());
+        }
+        // The call of exit(2) and the end that follows it are one thing.
+        let own = |row: &&mut Row| row.role == event.role && row.thread == event.thread;
+        if let (RowKind::Exit, Some(before)) = (kind, rows.iter_mut().rfind(own)) {
+            if before.kind == RowKind::Exit {
+                before.last_seq = event.seq;
+                before.events.push(event.seq);
+                continue;
+            }
         }
         let object = about(event);
         rows.push(Row {
@@ -282,7 +292,7 @@ fn moments<'a>(recording: &Recording, events: &[&'a Event]) -> Vec<Moment<'a>> {
     let mut begins: BTreeMap<u64, Vec<&Event>> = BTreeMap::new();
     for event in events {
         let call = !event.syscall.is_empty() || event.ret.is_some();
-        let ended = matches!(event.call.as_ref(), "exit" | "exit_group" | "killed" | "signal");
+        let ended = is_no_wait(event);
         if !ended && call && (event.blocked || event.ret.is_none()) {
             let since = event.since.unwrap_or(event.seq.saturating_sub(1));
             begins.entry(since.min(event.seq.saturating_sub(1))).or_default().push(event);
@@ -305,13 +315,23 @@ fn moments<'a>(recording: &Recording, events: &[&'a Event]) -> Vec<Moment<'a>> {
     for event in events {
         begin_after(event.seq.saturating_sub(1), None, &mut moments);
         let is_call = !event.syscall.is_empty();
-        let over = matches!(event.call.as_ref(), "exit" | "exit_group" | "killed" | "signal");
+        let over = is_no_wait(event);
         if event.ret.is_some() || over || !is_call {
             moments.push(Moment::Ends(event));
         }
         begin_after(event.seq, Some(event), &mut moments);
     }
     moments
+}
+
+/// What never returns and yet waits for nothing.
+pub fn is_no_wait(event: &Event) -> bool {
+    match event.call.as_ref() {
+        "exit" | "exit_group" | "pthread_exit" => true,
+        "signal" | "killed" => event.syscall.is_empty(),
+        "execve" | "sigreturn" => event.ret.is_none(),
+        _ => false,
+    }
 }
 
 /// Folds equal rows that follow each other, with the waits in between if each of them waited.
@@ -450,6 +470,72 @@ fn finish(recording: &Recording, rows: &[Row], speaker: &mut Speaker<'_>) -> Fin
 /// One event in the notation's pieces as far as it can be told while a run goes on: without masks.
 pub fn said(event: &Event, names: &Names) -> (Vec<Piece>, Option<Answer>) {
     let people = People::of(std::slice::from_ref(event));
-    let mut speaker = Speaker { names, masks: Masks::default(), people };
+    let mut speaker = Speaker { names, masks: Masks::default(), people, watched: Vec::new() };
     (speaker.arguments(event, true), speaker.answer(event))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_run_on_another_machine_gives_the_same_rows() {
+        let first = timeline(&sample::one_shot());
+        let other = timeline(&sample::one_shot_from(50985));
+        let said = |timeline: &Timeline| -> Vec<String> {
+            timeline.rows.iter().flat_map(|row| &row.args).map(|arg| arg.text.clone()).collect()
+        };
+        assert_eq!(said(&first), said(&other));
+        let bare = timeline(&sample::forks().without_machine_facts());
+        let full = timeline(&sample::forks());
+        let results = |timeline: &Timeline| -> Vec<Option<String>> {
+            timeline.rows.iter().map(|r| r.answer.as_ref().map(|a| a.text.clone())).collect()
+        };
+        assert_eq!(results(&bare)[8], Some("process 2".into()));
+        assert_eq!(results(&bare)[..15], results(&full)[..15]);
+    }
+
+    #[test]
+    fn a_call_that_waits_has_two_rows_and_the_second_names_the_first() {
+        let timeline = timeline(&sample::one_shot());
+        let waits = timeline.row(5).unwrap();
+        assert_eq!(
+            (waits.kind, waits.call.as_ref()),
+            (RowKind::Waits { for_ever: false }, "accept")
+        );
+        assert!(waits.answer.is_none() && waits.args.len() == 1);
+        let wakes = timeline.row(10).unwrap();
+        assert_eq!(wakes.kind, RowKind::Wakes { since: 5 });
+        assert_eq!(wakes.seq, waits.seq);
+        assert_eq!(timeline.step_of(wakes.seq), Some(10));
+    }
+
+    #[test]
+    fn what_was_left_out_is_accounted_for() {
+        let recording = sample::troubles();
+        let timeline = timeline(&recording);
+        let why: Vec<Noise> = timeline.dropped.iter().map(|(_, why)| *why).collect();
+        assert_eq!(
+            why,
+            [
+                Noise::StartupPoll,
+                Noise::SignalDefaults,
+                Noise::NameService,
+                Noise::NameService,
+                Noise::NameService,
+                Noise::NameAfterAccept,
+                Noise::LookBeforeClose,
+            ]
+        );
+        let told: BTreeSet<u64> = timeline.rows.iter().flat_map(|row| row.events.clone()).collect();
+        assert_eq!(told.len() + timeline.dropped.len(), recording.events.len());
+    }
+
+    #[test]
+    fn repeats_fold_into_one_row_with_all_their_events() {
+        let timeline = timeline(&sample::troubles());
+        let folded = timeline.row(6).unwrap();
+        assert_eq!((folded.kind, folded.count, folded.events.len()), (RowKind::Waited, 200, 200));
+        assert_eq!(timeline.step_of(folded.last_seq), Some(6));
+    }
 }

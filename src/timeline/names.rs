@@ -240,3 +240,67 @@ fn asks_name_service(event: &Event) -> bool {
             _ => false,
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::sample::{self, Sample};
+
+    #[test]
+    fn names_learned_on_the_way_agree_with_those_of_the_whole() {
+        for recording in
+            [sample::one_shot(), sample::threads(), sample::forks(), sample::troubles()]
+        {
+            let mut names = Names::new();
+            for event in &recording.events {
+                names.learn(event, &recording.sockets);
+            }
+            let whole = socket_names(&recording);
+            assert_eq!(names.iter().collect::<Vec<_>>(), whole.iter().collect::<Vec<_>>());
+            for event in &recording.events {
+                assert_eq!(names.made(event), whole.made(event));
+            }
+        }
+    }
+
+    #[test]
+    fn a_socket_is_sock_until_it_listens() {
+        let mut s = Sample::new(None, &["server"]);
+        let id = SocketId(s.listener(("server", 1, 1), 3, 9999));
+        let mut names = Names::new();
+        let said: Vec<String> =
+            s.0.events
+                .iter()
+                .map(|event| {
+                    names.learn(event, &s.0.sockets);
+                    names.of(id).unwrap_or("").to_owned()
+                })
+                .collect();
+        assert_eq!(said, ["sock", "sock", "listener"]);
+    }
+
+    #[test]
+    fn names_count_within_a_role_and_pipes_in_pairs() {
+        let mut s = Sample::new(None, &["server", "client"]);
+        let kinds = [Kind::PipeRead, Kind::PipeWrite, Kind::PipeWrite, Kind::PipeRead, Kind::Epoll];
+        for kind in kinds {
+            s.object("server", kind, None);
+        }
+        s.socket(("server", 1, 1), "SOCK_DGRAM", 3);
+        s.socket(("server", 1, 1), "SOCK_DGRAM", 4);
+        s.socket(("client", 1, 1), "SOCK_DGRAM", 3);
+        let names = socket_names(&s.0);
+        let said: Vec<&str> = names.iter().map(|(_, name)| name).collect();
+        assert_eq!(
+            said,
+            ["pipe.r", "pipe.w", "pipe#2.w", "pipe#2.r", "epoll", "sock", "sock#2", "sock"]
+        );
+    }
+
+    #[test]
+    fn the_name_service_takes_no_name() {
+        let names = socket_names(&sample::troubles());
+        let said: Vec<&str> = names.iter().map(|(_, name)| name).collect();
+        assert_eq!(said, ["listener", "sock", "conn"]);
+    }
+}

@@ -26,10 +26,11 @@ pub enum Noise {
 }
 
 /// What the loader, the allocator and the thread library call.
-const LOADER: [&str; 33] = [
+const LOADER: [&str; 44] = [
     "access",
     "arch_prctl",
     "brk",
+    "clock_getres",
     "clock_gettime",
     "execve",
     "faccessat",
@@ -37,6 +38,7 @@ const LOADER: [&str; 33] = [
     "fstat",
     "futex",
     "getrandom",
+    "gettimeofday",
     "lseek",
     "madvise",
     "mmap",
@@ -46,8 +48,9 @@ const LOADER: [&str; 33] = [
     "newfstatat",
     "open",
     "openat",
-    "pread64",
     "prctl",
+    "pread",
+    "pread64",
     "prlimit64",
     "readlink",
     "readlinkat",
@@ -55,11 +58,19 @@ const LOADER: [&str; 33] = [
     "rt_sigprocmask",
     "rt_sigreturn",
     "sched_getaffinity",
+    "sched_yield",
     "set_robust_list",
     "set_tid_address",
     "sigaltstack",
+    "sigprocmask",
+    "sigreturn",
     "stat",
     "statx",
+    "time",
+    "restart_syscall",
+    "getpid",
+    "gettid",
+    "getppid",
 ];
 
 /// The events that are noise, by `seq`.
@@ -110,6 +121,8 @@ fn alone(event: &Event, names: &Names, started: bool) -> Option<Noise> {
         }
         "sigaction" | "rt_sigaction" => (!sets_handler(event)).then_some(Noise::SignalDefaults),
         "read" | "pread64" | "ioctl" | "fcntl" if names_a_file(event) => Some(Noise::Loader),
+        // Who waits for a lock to the end is part of the story.
+        "futex" if event.ret.is_none() => None,
         call if LOADER.contains(&call) && (object.is_none() || makes_descriptor(event)) => {
             Some(Noise::Loader)
         }

@@ -17,7 +17,7 @@ use crate::event::{Arg, Bytes, Event, SocketId, Value};
 const DATA_WIDTH: usize = 60;
 
 /// Arguments that only repeat what another one shows.
-const BOOKKEEPING: [&str; 13] = [
+const BOOKKEEPING: [&str; 20] = [
     "addrlen",
     "optlen",
     "optval_len",
@@ -31,15 +31,35 @@ const BOOKKEEPING: [&str; 13] = [
     "msg_iovlen",
     "msg_controllen",
     "vlen",
+    "oldact",
+    "oldset",
+    "old_value",
+    "si_uid",
+    "rem",
+    "remain",
+    "rusage",
 ];
 
 /// Arguments whose null pointer means: no, thank you.
 const OPTIONAL: [&str; 7] = ["addr", "src_addr", "dest_addr", "wstatus", "rusage", "attr", "child"];
 
 /// Arguments that the kernel fills in.
-const FILLED_IN: [&str; 13] = [
-    "wstatus", "infop", "rusage", "buf", "addr", "src_addr", "events", "optval", "sv", "pipefd",
-    "msg", "iov", "msgvec",
+const FILLED_IN: [&str; 15] = [
+    "wstatus",
+    "infop",
+    "info",
+    "buf",
+    "addr",
+    "src_addr",
+    "events",
+    "optval",
+    "sv",
+    "pipefd",
+    "msg",
+    "iov",
+    "msgvec",
+    "curr_value",
+    "tloc",
 ];
 
 /// The calls whose result is a process or a thread.
@@ -53,6 +73,8 @@ pub(super) struct Speaker<'a> {
     pub masks: Masks,
     /// Processes and threads by the kernel's number, within their role.
     pub people: People,
+    /// What a program put beside a descriptor when it gave it to an epoll: by the epoll and the data.
+    pub watched: Vec<(SocketId, Value, SocketId)>,
 }
 
 /// Who is who: the kernel's numbers of a recording, and who was created by which call.
@@ -120,11 +142,19 @@ impl Speaker<'_> {
     /// The arguments as they are shown: of a call that is `done`, or of one that only waits so far.
     pub fn arguments(&mut self, event: &Event, done: bool) -> Vec<Piece> {
         let mut pieces = Vec::new();
+        let call = event.call.as_ref();
+        // Of a clone(2) the flags are the library's, not the program's.
+        if PROCESS_MAKERS.contains(&call) || THREAD_MAKERS.contains(&call) {
+            return pieces;
+        }
+        if call == "epoll_ctl" {
+            self.watch(event);
+        }
         for arg in &event.args {
             if leave_out(event, arg, done) {
                 continue;
             }
-            let text = self.argument(event, arg, done);
+            let text = self.argument(event, arg);
             pieces.push(Piece {
                 name: arg.name.clone(),
                 text,
@@ -191,27 +221,47 @@ impl Speaker<'_> {
                 .filter_map(|item| self.polled(item, "revents"))
                 .collect(),
             "epoll_wait" | "epoll_pwait" | "epoll_pwait2" => {
-                items(event.arg("events")).iter().map(|item| self.epolled(item)).collect()
+                let epoll = about(event);
+                items(event.arg("events")).iter().map(|item| self.epolled(epoll, item)).collect()
+            }
+            "select" | "pselect" => {
+                let mut ready = Vec::new();
+                for (set, word) in [
+                    ("readfds", "readable"),
+                    ("writefds", "writable"),
+                    ("exceptfds", "exceptional"),
+                ] {
+                    let Some(Value::Struct { fields }) = event.arg(set) else { continue };
+                    for item in items(field(fields, "ready")) {
+                        ready.push(format!("{}: {word}", self.value(item)));
+                    }
+                }
+                ready
             }
             _ => Vec::new(),
         }
     }
 
-    fn argument(&mut self, event: &Event, arg: &Arg, done: bool) -> String {
+    fn argument(&mut self, event: &Event, arg: &Arg) -> String {
         match (event.call.as_ref(), arg.name.as_ref(), &arg.value) {
             ("poll" | "ppoll", "fds", Value::List { items }) => {
                 let items: Vec<String> =
                     items.iter().filter_map(|item| self.polled(item, "events")).collect();
                 format!("[{}]", items.join(", "))
             }
+            ("select" | "pselect", _, Value::Struct { fields })
+                if field(fields, "given").is_some() =>
+            {
+                field(fields, "given").map_or_else(String::new, |given| self.value(given))
+            }
+            ("sigaction", "act", Value::Struct { fields }) => match field(fields, "sa_handler") {
+                Some(Value::Opaque) | None => "handler".into(),
+                Some(constant) => self.value(constant),
+            },
             ("epoll_ctl", "event", Value::Struct { fields }) => {
                 field(fields, "events").map_or_else(|| "_".into(), |events| self.value(events))
             }
             ("signal" | "killed", _, Value::Text { value }) => plain_text(value),
-            ("sendto" | "send" | "write", _, Value::Bytes(bytes)) if done => {
-                // A short write moved less than it was given; what was given is what the argument says.
-                self.data(bytes)
-            }
             (_, _, value) => self.value(value),
         }
     }
@@ -263,10 +313,33 @@ impl Speaker<'_> {
         }
     }
 
-    fn epolled(&mut self, item: &Value) -> String {
+    /// Remembers what an epoll gives back for a descriptor.
+    fn watch(&mut self, event: &Event) {
+        let (Some(epoll), Some(Value::Fd { socket: Some(id), .. }), Some(Value::Struct { fields })) =
+            (about(event), event.arg("fd"), event.arg("event"))
+        else {
+            return;
+        };
+        // All pointers look alike: they tell no descriptor from another.
+        let data = field(fields, "data").filter(|data| **data != Value::Opaque);
+        if let (Some(data), None) = (data, &event.errno) {
+            self.watched.retain(|(of, known, _)| (*of, known) != (epoll, data));
+            self.watched.push((epoll, data.clone(), *id));
+        }
+    }
+
+    fn epolled(&mut self, epoll: Option<SocketId>, item: &Value) -> String {
         let Value::Struct { fields } = item else { return self.value(item) };
         let events = field(fields, "events").map(|events| self.value(events));
-        let data = field(fields, "data").map(|data| self.value(data));
+        let data = field(fields, "data").map(|data| {
+            let known =
+                |(of, known, _): &&(SocketId, Value, SocketId)| Some(*of) == epoll && known == data;
+            let object = self.watched.iter().find(known).map(|(_, _, id)| *id);
+            match object.and_then(|id| self.names.of(id)) {
+                Some(name) => name.to_owned(),
+                None => self.value(data),
+            }
+        });
         match (data, events) {
             (Some(data), Some(events)) => format!("{data}: {events}"),
             (_, Some(events)) => events,
@@ -279,10 +352,9 @@ impl Speaker<'_> {
         if let Some(time) = seconds(fields) {
             return time;
         }
-        if let (Some(base @ Value::Bytes(_)), true) =
-            (field(fields, "iov_base"), field(fields, "iov_len").is_some())
-        {
-            return self.value(base);
+        // An iovec: what is in it, or how much room it has.
+        if let (Some(base), Some(len)) = (field(fields, "iov_base"), field(fields, "iov_len")) {
+            return self.value(if matches!(base, Value::Bytes(_)) { base } else { len });
         }
         if let (Some(kind), Some(data)) = (field(fields, "cmsg_type"), field(fields, "cmsg_data")) {
             return format!("{}: {}", self.value(kind), self.value(data));
@@ -364,7 +436,8 @@ fn leave_out(event: &Event, arg: &Arg, done: bool) -> bool {
         Value::Named { value: 0, .. } | Value::Int { value: 0 } if name == "flags" => {
             event.args.len() > 1
         }
-        Value::Int { .. } if name == "nfds" => matches!(call, "poll" | "ppoll"),
+        // The highest descriptor, or the length of the list beside it.
+        Value::Int { .. } if name == "nfds" => true,
         // An output that a waiting or failed call is shown with would be from an earlier one.
         Value::Bytes(_) | Value::Addr(_) if !done => {
             matches!(call, "accept" | "accept4" | "getsockname" | "getpeername")
@@ -524,4 +597,45 @@ fn shortened(marks: &[String], cut: bool) -> String {
 /// The object that a call is about: by the event, else by its first descriptor.
 pub(super) fn about(event: &Event) -> Option<SocketId> {
     event.socket.or_else(|| first_object(event))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(data: &[u8]) -> String {
+        let (names, people) = (Names::new(), People::default());
+        let mut speaker =
+            Speaker { names: &names, masks: Masks::default(), people, watched: Vec::new() };
+        speaker.data(&Bytes::new(data))
+    }
+
+    #[test]
+    fn a_text_is_shown_as_one_and_other_data_as_bytes() {
+        assert_eq!(shown("你好\r\n".as_bytes()), r#""你好\r\n""#);
+        assert_eq!(shown(b""), r#""""#);
+        assert_eq!(shown(b"a\"\\\0b\x001\x1b[2J"), r#""a\"\\\0b\x001\x1b[2J""#);
+        assert_eq!(shown(b"\x89PNG\xff"), r#""\x89PNG\xff""#);
+        assert_eq!(shown("\u{202e}evil".as_bytes()), r#""\u202eevil""#);
+    }
+
+    #[test]
+    fn a_split_character_shows_its_bytes_and_the_rest_its_text() {
+        assert_eq!(shown(&"你好".as_bytes()[..4]), r#""你\xe5""#);
+        assert_eq!(shown(&"你好".as_bytes()[1..]), r#""\xbd\xa0好""#);
+        assert_eq!(shown(&"你好".as_bytes()[1..5]), r#""\xbd\xa0\xe5\xa5""#);
+        assert_eq!(shown(b"\xe4"), r#""\xe4""#);
+    }
+
+    #[test]
+    fn long_data_keeps_both_ends_and_says_that_it_was_cut() {
+        let text = format!("begin{}end", "-".repeat(100));
+        let said = shown(text.as_bytes());
+        assert!(said.starts_with("\"begin-") && said.contains("\"…\"") && said.ends_with("-end\""));
+        let wide = shown("好".repeat(100).as_bytes());
+        assert!(wide.width() <= DATA_WIDTH + 5, "{wide}");
+        // More than was kept: its end is not known.
+        assert!(shown(&[b'x'; 5000]).ends_with("x\"…"));
+        assert!(shown("好".repeat(2000).as_bytes()).ends_with("好\"…"));
+    }
 }

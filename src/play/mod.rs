@@ -15,6 +15,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -95,6 +96,7 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
         }
     }
     let (mut child, told) = start_worker(request)?;
+    let _forwarding = Forwarding::to(child.id() as i32);
     let mut isolation = Isolation::default();
     let mut events = Vec::new();
     let mut ending = None;
@@ -162,6 +164,48 @@ fn start_worker(request: &Request) -> Result<(Child, OwnedFd)> {
     // If the worker has died already, the end of its telling says so.
     let _ = std::fs::File::from(request_in).write_all(&line);
     Ok((child, told_out))
+}
+
+/// While it lives, SIGINT, SIGTERM and SIGHUP go on to the worker, which ends the run and tells what it has:
+/// Ctrl-C ends a recording and does not lose it.
+struct Forwarding;
+
+static WORKER: AtomicI32 = AtomicI32::new(0);
+const FORWARDED: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
+
+extern "C" fn forward(signal: libc::c_int) {
+    let worker = WORKER.load(Ordering::Relaxed);
+    if worker > 0 {
+        // SAFETY: kill(2) is async-signal-safe; the worker is reaped only after forwarding has ended.
+        unsafe { libc::kill(worker, signal) };
+    }
+}
+
+impl Forwarding {
+    fn to(worker: i32) -> Forwarding {
+        WORKER.store(worker, Ordering::Relaxed);
+        Forwarding::set(forward as *const () as usize);
+        Forwarding
+    }
+
+    fn set(handler: usize) {
+        for signal in FORWARDED {
+            // SAFETY: the handler only loads an atomic and calls kill(2). SA_RESTART: reading goes on.
+            unsafe {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                action.sa_sigaction = handler;
+                action.sa_flags = libc::SA_RESTART;
+                libc::sigaction(signal, &action, std::ptr::null_mut());
+            }
+        }
+    }
+}
+
+impl Drop for Forwarding {
+    fn drop(&mut self) {
+        WORKER.store(0, Ordering::Relaxed);
+        Forwarding::set(libc::SIG_DFL);
+    }
 }
 
 fn keep_open(fds: &[RawFd]) -> std::io::Result<()> {

@@ -339,6 +339,11 @@ fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     }
 }
 
+/// A struct is known by its first field; a recording that was read may hold one without any.
+fn first_name(fields: &[Arg]) -> &str {
+    fields.first().map_or("", |field| &field.name)
+}
+
 fn is_named(value: Option<&Value>, names: &[&str]) -> bool {
     matches!(value, Some(Value::Named { text, .. }) if names.contains(&&**text))
 }
@@ -398,7 +403,7 @@ fn sockaddr(addr: &SockAddr, len: Option<i64>) -> String {
             }
             text + "}"
         }
-        SockAddr::Unspec => match usize::try_from(len.unwrap_or(2) - 2) {
+        SockAddr::Unspec => match usize::try_from(len.unwrap_or(2).saturating_sub(2)) {
             Ok(rest @ 1..=126) => {
                 let zeros = Bytes::new(&vec![0; rest]);
                 format!("{{sa_family=AF_UNSPEC, sa_data={}}}", quoted(&zeros))
@@ -520,7 +525,7 @@ fn option_value(event: &Event, value: &Value, asked: bool) -> String {
         }
         Value::Bytes(bytes) if asked && bytes.len == 0 => "…".into(),
         Value::Bytes(bytes) => option_bytes(bytes, asked),
-        Value::Struct { fields } => match &*fields[0].name {
+        Value::Struct { fields } => match first_name(fields) {
             "tv_sec" => {
                 let raw: Vec<u8> = fields
                     .iter()
@@ -631,7 +636,7 @@ fn control(value: &Value) -> String {
         Value::Bytes(bytes) => (Some(bytes.len), quoted(bytes)),
         Value::List { items } => (Some(4 * items.len() as u64), plain(data)),
         Value::Int { value } => (Some(4), format!("[{value}]")),
-        Value::Struct { fields } => match &*fields[0].name {
+        Value::Struct { fields } => match first_name(fields) {
             // Cut short, it is not shown at all.
             "pid" if fields.len() < 3 => (Some(4 * fields.len() as u64), String::new()),
             "pid" => (Some(12), plain(data)),
@@ -1046,6 +1051,17 @@ mod tests {
             failed(event("recvmsg", args, 0), "EAGAIN"),
             "recvmsg(15, {msg_namelen=0}, 0)         = -1 EAGAIN (Resource temporarily unavailable)"
         );
+    }
+
+    #[test]
+    fn an_empty_struct_out_of_a_file_stops_nothing() {
+        let empty = || record([]);
+        let message =
+            record([("cmsg_level", int(1)), ("cmsg_type", int(1)), ("cmsg_data", empty())]);
+        assert_eq!(control(&message), "{cmsg_len=…, cmsg_level=1, cmsg_type=1, cmsg_data={}}");
+        let args = vec![("optval", empty()), ("optlen", int(i64::MIN))];
+        assert!(line(&event("setsockopt", args, 0)).starts_with("setsockopt({}, "));
+        assert_eq!(sockaddr(&SockAddr::Unspec, Some(i64::MIN)), "{sa_family=AF_UNSPEC}");
     }
 
     #[test]

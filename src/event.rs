@@ -168,11 +168,15 @@ pub struct Event {
     pub syscall: Cow<'static, str>,
     pub args: Vec<Arg>,
     /// What the kernel returned; null for a call that never did (exit, or ended while it waited).
+    /// Where that is a pid (fork, wait), the number of the process or thread within its role instead.
     pub ret: Option<i64>,
     /// The error's name, if it failed.
     pub errno: Option<Cow<'static, str>>,
     /// The description that the call was about.
     pub socket: Option<SocketId>,
+    /// The description that the returned descriptor refers to (socket, accept, dup …).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<SocketId>,
     /// The data that really moved, at most [`BYTES_KEPT`] of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<Bytes>,

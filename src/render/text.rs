@@ -387,8 +387,8 @@ impl Life {
         match row.kind {
             RowKind::Exit => {
                 let leads = self.threads.iter().find(|(_, (process, _))| *process == row.process);
-                let all = row.call != "pthread_exit";
-                if all && leads.is_some_and(|(first, _)| *first == row.thread) {
+                let leads = leads.is_some_and(|(first, _)| *first == row.thread);
+                if row.call != "pthread_exit" && (leads || row.syscall == "exit_group") {
                     self.threads.retain(|_, (process, _)| *process != row.process);
                 }
                 self.threads.remove(&row.thread);

@@ -113,18 +113,18 @@ impl Names {
         if let Some(made) = self.find_made(event) {
             self.made.insert(event.seq, made);
         }
-        if asks_name_service(event) {
-            if let Some(id) = event.socket.or_else(|| first_object(event)) {
-                self.hidden.insert(id);
-                self.dirty = true;
-            }
+        if asks_name_service(event)
+            && let Some(id) = event.socket.or_else(|| first_object(event))
+        {
+            self.hidden.insert(id);
+            self.dirty = true;
         }
         let listens = event.call == "listen" && event.errno.is_none() && event.ret == Some(0);
-        if let (true, Some(id)) = (listens, event.socket.or_else(|| first_object(event))) {
-            if !self.listeners.contains(&id) {
-                self.listeners.push(id);
-                self.dirty = true;
-            }
+        if let (true, Some(id)) = (listens, event.socket.or_else(|| first_object(event)))
+            && !self.listeners.contains(&id)
+        {
+            self.listeners.push(id);
+            self.dirty = true;
         }
     }
 
@@ -133,18 +133,22 @@ impl Names {
         {
             return None;
         }
+        if let Some(made) = event.made {
+            self.accepted.insert(made);
+            return Some(made);
+        }
         let given = first_object(event);
         if !event.call.starts_with("accept") {
             return event.socket.or(given);
         }
         // Whether the event is about the listener or about what came out of it, the answer is the
         // same: connections leave a listener in the order in which they are numbered.
-        if let Some(id) = event.socket {
-            if self.sockets.get(&id).is_some_and(|s| s.accepted_from.is_some()) && given != Some(id)
-            {
-                self.accepted.insert(id);
-                return Some(id);
-            }
+        if let Some(id) = event.socket
+            && self.sockets.get(&id).is_some_and(|s| s.accepted_from.is_some())
+            && given != Some(id)
+        {
+            self.accepted.insert(id);
+            return Some(id);
         }
         let listener = given.or(event.socket)?;
         let made = self

@@ -4,8 +4,6 @@
 //! nothing (a zero in `flags`, a null where an address could be) is left out. What a call only
 //! fills in (`buf`, `addr`) is left out as long as there is nothing in it.
 
-use std::collections::BTreeMap;
-
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::masks::Masks;
@@ -64,78 +62,15 @@ const FILLED_IN: [&str; 15] = [
 
 /// The calls whose result is a process or a thread.
 const PROCESS_MAKERS: [&str; 4] = ["fork", "vfork", "clone", "clone3"];
-const PROCESS_FINDERS: [&str; 6] = ["wait", "wait4", "waitpid", "wait3", "getpid", "getppid"];
+const PROCESS_FINDERS: [&str; 4] = ["wait", "wait3", "wait4", "waitpid"];
 const THREAD_MAKERS: [&str; 2] = ["pthread_create", "spawn"];
 
 /// Turns events into pieces; knows the names and what is to be masked.
 pub(super) struct Speaker<'a> {
     pub names: &'a Names,
     pub masks: Masks,
-    /// Processes and threads by the kernel's number, within their role.
-    pub people: People,
     /// What a program put beside a descriptor when it gave it to an epoll: by the epoll and the data.
     pub watched: Vec<(SocketId, Value, SocketId)>,
-}
-
-/// Who is who: the kernel's numbers of a recording, and who was created by which call.
-#[derive(Debug, Default)]
-pub(super) struct People {
-    processes: BTreeMap<(String, i32), u32>,
-    threads: BTreeMap<(String, i32), u32>,
-    /// The process or thread that the call of an event created, counted.
-    created: BTreeMap<u64, u32>,
-}
-
-impl People {
-    pub fn of(events: &[Event]) -> People {
-        let mut people = People::default();
-        let mut processes: BTreeMap<&str, u32> = BTreeMap::new();
-        let mut threads: BTreeMap<&str, u32> = BTreeMap::new();
-        for event in events {
-            if event.pid > 0 {
-                people.processes.entry((event.role.clone(), event.pid)).or_insert(event.process);
-                people.threads.entry((event.role.clone(), event.tid)).or_insert(event.thread);
-            }
-            let succeeded = event.errno.is_none() && event.ret.is_some_and(|ret| ret > 0);
-            let makes_process = PROCESS_MAKERS.contains(&event.call.as_ref());
-            // pthread_create(3) gives 0, the clone(2) beneath it the thread.
-            let makes_thread = THREAD_MAKERS.contains(&event.call.as_ref());
-            if succeeded && makes_process || makes_thread && event.errno.is_none() {
-                let thread = threads.entry(&event.role).or_insert(1);
-                *thread += 1;
-                let mut number = *thread;
-                if makes_process {
-                    let process = processes.entry(&event.role).or_insert(1);
-                    *process += 1;
-                    number = *process;
-                }
-                people.created.insert(event.seq, number);
-            }
-        }
-        people
-    }
-
-    fn process(&self, event: &Event, pid: i64) -> String {
-        let known = i32::try_from(pid)
-            .ok()
-            .and_then(|pid| self.processes.get(&(event.role.clone(), pid)).copied());
-        match known.or_else(|| self.created.get(&event.seq).copied()) {
-            Some(number) => format!("process {number}"),
-            // A small number is the process within its role already.
-            None if (1..100).contains(&pid) => format!("process {pid}"),
-            None => "process ?".into(),
-        }
-    }
-
-    fn thread(&self, event: &Event, tid: i64) -> String {
-        let known = i32::try_from(tid)
-            .ok()
-            .and_then(|tid| self.threads.get(&(event.role.clone(), tid)).copied());
-        match known.or_else(|| self.created.get(&event.seq).copied()) {
-            Some(number) => format!("thread {number}"),
-            None => "a thread".into(),
-        }
-    }
 }
 
 impl Speaker<'_> {
@@ -183,11 +118,12 @@ impl Speaker<'_> {
         let mut text = match object.and_then(|id| self.names.of(id)) {
             Some(name) => name.to_owned(),
             None if makes_descriptor(event) => descriptor(ret),
-            None if PROCESS_MAKERS.contains(&call) && ret > 0 => self.people.process(event, ret),
-            None if PROCESS_FINDERS.contains(&call) && ret > 0 => self.people.process(event, ret),
-            None if THREAD_MAKERS.contains(&call) || call == "gettid" => {
-                self.people.thread(event, ret)
+            None if ret > 0
+                && (PROCESS_MAKERS.contains(&call) || PROCESS_FINDERS.contains(&call)) =>
+            {
+                format!("process {ret}")
             }
+            None if ret > 0 && THREAD_MAKERS.contains(&call) => format!("thread {ret}"),
             None => ret.to_string(),
         };
         let ready = self.ready(event);
@@ -604,9 +540,8 @@ mod tests {
     use super::*;
 
     fn shown(data: &[u8]) -> String {
-        let (names, people) = (Names::new(), People::default());
-        let mut speaker =
-            Speaker { names: &names, masks: Masks::default(), people, watched: Vec::new() };
+        let names = Names::new();
+        let mut speaker = Speaker { names: &names, masks: Masks::default(), watched: Vec::new() };
         speaker.data(&Bytes::new(data))
     }
 

@@ -79,6 +79,10 @@ fn pattern(input: &mut Input<'_>) -> Parsed<CallPattern> {
     if input.is_empty() {
         return flaw(input, "is empty; an example: `client: recv(conn, ..) > 0`");
     }
+    // Nothing that is shown is nested deeper; a parser that calls itself must end somewhere.
+    if let Some((at, _)) = input.match_indices('[').nth(32) {
+        return Err(Flaw { at, why: "has too many brackets".into() });
+    }
     let role = opt(role).parse_next(input)?.flatten();
     blanks(input)?;
     let call = call(input)?;
@@ -282,8 +286,8 @@ fn number(input: &mut Input<'_>) -> Parsed<ArgPattern> {
 fn integer(token: &str) -> Option<i64> {
     let (sign, digits) = token.strip_prefix('-').map_or((1, token), |digits| (-1, digits));
     let value = match digits.strip_prefix("0x") {
-        Some(hex) => i64::from_str_radix(hex, 16).ok()?,
-        None => digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())??,
+        Some(hex) if !hex.starts_with(['-', '+']) => i64::from_str_radix(hex, 16).ok()?,
+        _ => digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())??,
     };
     Some(sign * value)
 }

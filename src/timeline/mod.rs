@@ -439,6 +439,8 @@ fn finish(recording: &Recording, rows: &[Row], speaker: &mut Speaker<'_>) -> Fin
                 .find(|row| matches!(row.kind, RowKind::Waits { .. }) && row.came_of(wait.event));
             let event = recording.events.iter().find(|event| event.seq == wait.event);
             let call = match event {
+                // A lock, a join: what it is called says more than its address.
+                Some(event) if event.call == "futex" => "futex".into(),
                 Some(event) => {
                     let args = speaker.arguments(event, false);
                     let first = args.first().map_or("", |piece| piece.text.as_str());

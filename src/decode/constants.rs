@@ -106,8 +106,7 @@ const MEANINGS: &[(&str, &str)] = &[
 /// The name of a signal; the real-time ones are counted as the kernel does, `SIGRTMIN` being 32.
 pub fn signal_name(signal: i32) -> Cow<'static, str> {
     match signal {
-        33..=63 => format!("SIGRT_{}", signal - 32).into(),
-        64 => "SIGRTMAX".into(),
+        33..=64 => format!("SIGRT_{}", signal - 32).into(),
         _ => find(SIGNALS, signal as u32 as u64)
             .map_or_else(|| signal.to_string().into(), Into::into),
     }
@@ -172,9 +171,10 @@ pub fn link_protocol(protocol: u16) -> String {
 /// What socket(2) and accept4(2) take as flags, in the order in which strace writes them.
 pub(super) fn socket_type_and_flags(type_: u64) -> String {
     let (kind, rest) = (type_ & SOCK_TYPE_MASK as u64, type_ & !(SOCK_TYPE_MASK as u64));
-    match rest {
-        0 => name(TYPES, kind),
-        _ => format!("{}|{}", name(TYPES, kind), flags(SOCKET_FLAGS, rest)),
+    match (find(TYPES, kind), rest) {
+        (None, _) => format!("{type_:#x}"),
+        (Some(kind), 0) => kind.to_owned(),
+        (Some(kind), rest) => format!("{kind}|{}", flags(SOCKET_FLAGS, rest)),
     }
 }
 
@@ -306,10 +306,10 @@ pub(super) const OPEN_FLAGS: Names = &[
     (libc::O_DIRECT as u64, "O_DIRECT"),
     // The kernel's value: libc's is 0 where files are large anyway.
     (O_LARGEFILE, "O_LARGEFILE"),
+    (libc::O_CLOEXEC as u64, "O_CLOEXEC"),
     (libc::O_DIRECTORY as u64, "O_DIRECTORY"),
     (libc::O_NOFOLLOW as u64, "O_NOFOLLOW"),
     (libc::O_NOATIME as u64, "O_NOATIME"),
-    (libc::O_CLOEXEC as u64, "O_CLOEXEC"),
     (libc::O_PATH as u64, "O_PATH"),
 ];
 
@@ -946,7 +946,7 @@ mod tests {
     fn real_time_signals_are_counted_from_32() {
         assert_eq!(signal_name(32), "SIGRTMIN");
         assert_eq!(signal_name(33), "SIGRT_1");
-        assert_eq!(signal_name(64), "SIGRTMAX");
+        assert_eq!(signal_name(64), "SIGRT_32");
         assert_eq!(signal_name(-7), "-7");
     }
 

@@ -18,6 +18,8 @@ mod memory;
 mod options;
 mod processes;
 mod sockets;
+#[cfg(test)]
+mod tests;
 mod transfer;
 mod value;
 mod waiting;
@@ -174,22 +176,22 @@ const ARITY: [&str; 6] = [
     "brk uname chdir fchdir rmdir umask getpgid getsid sysinfo set_tid_address fsync fdatasync syncfs \
      times chroot swapoff acct setuid setgid setfsuid setfsgid mlockall \
      sched_getscheduler sched_get_priority_max sched_get_priority_min inotify_init1 userfaultfd \
-     timer_getoverrun timer_delete personality iopl delete_module",
+     timer_getoverrun timer_delete personality iopl memfd_secret",
     "munmap stat fstat lstat access rename mkdir creat chmod fchmod truncate ftruncate link symlink utime statfs fstatfs \
      getrlimit setrlimit getrusage mlock munlock sigaltstack setpgid setreuid setregid getgroups setgroups \
      sched_setparam sched_getparam sched_rr_get_interval set_robust_list getitimer timer_gettime clock_settime \
      memfd_create inotify_rm_watch flock setns sethostname setdomainname arch_prctl capget capset umount2 pivot_root \
-     getpriority listxattr utimes getcwd nice memfd_secret",
+     getpriority utimes getcwd delete_module removexattr msgget swapon",
     "chown fchown lchown mprotect msync madvise mincore readlink getdents getdents64 ioperm setpriority syslog \
      mlock2 faccessat mkdirat fchmodat symlinkat open_by_handle_at inotify_add_watch sched_setaffinity getcpu \
      sched_getaffinity sched_setscheduler sched_setattr setresuid getresuid setresgid getresgid timer_create \
-     get_robust_list seccomp bpf removexattr init_module mknod shmat shmget msgget semget semop shmctl msgctl \
+     get_robust_list seccomp bpf listxattr init_module mknod shmat shmget semget semop shmctl msgctl \
      membarrier",
     "fadvise64 fallocate newfstatat renameat mknodat readlinkat utimensat prlimit64 faccessat2 rseq quotactl \
      getxattr fgetxattr lgetxattr openat2 reboot semctl semtimedop msgsnd sync_file_range timer_settime \
-     process_madvise name_to_handle_at",
+     sched_getattr request_key",
     "prctl mremap linkat renameat2 statx mount fchownat setxattr kcmp add_key msgrcv perf_event_open \
-     init_module_from_file",
+     process_madvise name_to_handle_at keyctl",
 ];
 
 fn words(t: &Tracee, registers: &[u64]) -> Vec<Arg> {

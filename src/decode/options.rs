@@ -202,13 +202,14 @@ fn linger(raw: &[u8]) -> Option<Value> {
     Some(record([("l_onoff", int(on as u64)), ("l_linger", int(seconds as u64))]))
 }
 
-/// unix(7), `struct ucred`.
+/// unix(7), `struct ucred`. Cut short, it is as much as there is: its bytes would tell a pid.
 pub(super) fn credentials(raw: &[u8]) -> Option<Value> {
-    Some(record([
-        ("pid", process(u32_at(raw, 0)? as u64)),
-        ("uid", int(u32_at(raw, 4)? as u64)),
-        ("gid", int(u32_at(raw, 8)? as u64)),
-    ]))
+    let fields = ["pid", "uid", "gid"].into_iter().enumerate().filter_map(|(index, name)| {
+        let value = u32_at(raw, 4 * index)? as u64;
+        Some(arg(name, if name == "pid" { process(value) } else { int(value) }))
+    });
+    let fields: Vec<_> = fields.collect();
+    (!fields.is_empty()).then_some(Value::Struct { fields })
 }
 
 fn text(raw: &[u8]) -> Value {

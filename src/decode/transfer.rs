@@ -429,7 +429,8 @@ fn control_messages(mut raw: &[u8]) -> Value {
 fn control_data(level: i32, type_: i32, data: &[u8]) -> Value {
     let number = || i32_at(data, 0).map(|value| Value::Int { value: value as i64 });
     let known = match (level, type_) {
-        (libc::SOL_SOCKET, libc::SCM_RIGHTS) => Some(list(
+        // Descriptors of processes (4, SCM_PIDFD) are descriptors as well.
+        (libc::SOL_SOCKET, libc::SCM_RIGHTS | 4) => Some(list(
             data.chunks_exact(4)
                 .filter_map(|raw| i32_at(raw, 0))
                 .map(|value| Value::Fd { value, socket: None })
@@ -484,6 +485,7 @@ fn extended_error(data: &[u8]) -> Option<Value> {
         ("ee_type", byte(5)?),
         ("ee_code", byte(6)?),
         ("ee_info", uint(u32_at(data, 8)? as u64)),
+        ("ee_data", uint(u32_at(data, 12)? as u64)),
         ("offender", super::address::sockaddr(data.get(16..)?).map_or(Value::Null, Value::Addr)),
     ]))
 }

@@ -588,6 +588,18 @@ mod tests {
         insta::assert_snapshot!(said.join("\n"));
     }
 
+    #[test]
+    fn numbers_and_brackets_beyond_all_bounds_are_mistakes() {
+        for text in [
+            "f(99999999999999999999)".replace('f', "listen"),
+            "listen(-0x-8000000000000000)".into(),
+            format!("poll({})", "[".repeat(100_000)),
+            "listen(..) = -99999999999999999999".into(),
+        ] {
+            assert!(text.parse::<CallPattern>().is_err(), "{text}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn nothing_makes_the_parser_panic(text in "[a-z_!:(){}\\[\\].,\"\\\\ =<>0-9#|P@/$é…-]{0,40}") {

@@ -13,10 +13,9 @@ use super::{ArgPattern, CallName, CallPattern, Class, Op, ResultPattern, ResultV
 use crate::error::Error;
 
 /// Names that only the kernel has for its calls; the API calls them otherwise.
-pub(super) const KERNEL_NAMES: [&str; 12] = [
+pub(super) const KERNEL_NAMES: [&str; 11] = [
     "clone",
     "clone3",
-    "dup3",
     "epoll_pwait2",
     "eventfd2",
     "exit_group",
@@ -28,85 +27,16 @@ pub(super) const KERNEL_NAMES: [&str; 12] = [
     "wait4",
 ];
 
-/// The calls that a recording may show, for "did you mean".
-const CALLS: [&str; 74] = [
-    "accept",
-    "accept4",
-    "bind",
-    "clock_nanosleep",
-    "close",
-    "close_range",
-    "connect",
-    "dup",
-    "dup2",
-    "epoll_create",
-    "epoll_create1",
-    "epoll_ctl",
-    "epoll_pwait",
-    "epoll_wait",
-    "eventfd",
-    "execve",
-    "exit",
-    "fcntl",
-    "fork",
-    "futex",
-    "getpeername",
-    "getpid",
-    "getppid",
-    "getsockname",
-    "getsockopt",
-    "gettid",
-    "io_uring_enter",
-    "io_uring_register",
-    "io_uring_setup",
-    "ioctl",
-    "kill",
-    "killed",
-    "listen",
-    "nanosleep",
-    "open",
-    "openat",
-    "pidfd_getfd",
-    "pidfd_open",
-    "pipe",
-    "poll",
-    "ppoll",
-    "pselect",
-    "pthread_create",
-    "pthread_join",
-    "read",
-    "readv",
-    "recv",
-    "recvfrom",
-    "recvmmsg",
-    "recvmsg",
-    "sched_yield",
-    "select",
-    "send",
-    "sendfile",
-    "sendmmsg",
-    "sendmsg",
-    "sendto",
-    "setsockopt",
-    "shutdown",
-    "sigaction",
-    "signal",
-    "signalfd",
-    "sleep",
-    "socket",
-    "socketpair",
-    "spawn",
-    "splice",
-    "tee",
-    "timerfd_create",
-    "timerfd_settime",
-    "vfork",
-    "wait",
-    "waitpid",
-    "write",
-];
-const MORE_CALLS: [&str; 6] =
-    ["writev", "timerfd_gettime", "tgkill", "waitid", "unlink", "sigprocmask"];
+/// The calls of the API that a learner may mean, for "did you mean".
+#[rustfmt::skip]
+const CALLS: &str = "accept accept4 alarm bind clock_nanosleep close close_range connect dup dup2 dup3 \
+    epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_wait eventfd execve exit fcntl fork futex getpeername \
+    getsockname getsockopt io_uring_enter io_uring_register io_uring_setup ioctl kill killed listen nanosleep open \
+    openat pause pidfd_getfd pidfd_open pidfd_send_signal pipe pipe2 poll ppoll pread preadv pselect pthread_create \
+    pthread_exit pwrite pwritev read readv recv recvfrom recvmmsg recvmsg sched_yield select send sendfile sendmmsg \
+    sendmsg sendto setitimer setsockopt shutdown sigaction signal signalfd sigpending sigprocmask sigreturn \
+    sigsuspend sigtimedwait socket socketpair spawn splice tee tgkill timerfd_create timerfd_gettime \
+    timerfd_settime unlink unlinkat vfork wait waitid waitpid write writev";
 
 type Input<'a> = LocatingSlice<&'a str>;
 type Parsed<T> = std::result::Result<T, Flaw>;
@@ -149,6 +79,10 @@ fn pattern(input: &mut Input<'_>) -> Parsed<CallPattern> {
     if input.is_empty() {
         return flaw(input, "is empty; an example: `client: recv(conn, ..) > 0`");
     }
+    // Nothing that is shown is nested deeper; a parser that calls itself must end somewhere.
+    if let Some((at, _)) = input.match_indices('[').nth(32) {
+        return Err(Flaw { at, why: "has too many brackets".into() });
+    }
     let role = opt(role).parse_next(input)?.flatten();
     blanks(input)?;
     let call = call(input)?;
@@ -182,9 +116,9 @@ fn call(input: &mut Input<'_>) -> Parsed<CallName> {
     if name == "_" {
         return Ok(CallName::Any);
     }
-    let known =
-        |name: &&str| CALLS.iter().chain(&MORE_CALLS).chain(&KERNEL_NAMES).any(|c| c == name);
-    if !known(&name) {
+    // A call that the recorder does not decode has the kernel's name.
+    let known = calls().any(|call| call == name) || name.parse::<syscalls::Sysno>().is_ok();
+    if !known {
         input.reset(&start);
         let mut why = format!("names no call: `{name}`");
         if let Some(near) = nearest(name) {
@@ -201,6 +135,10 @@ fn call(input: &mut Input<'_>) -> Parsed<CallName> {
     })
 }
 
+fn calls() -> impl Iterator<Item = &'static str> {
+    CALLS.split_whitespace()
+}
+
 /// The known call that is most like this one, if any is.
 fn nearest(name: &str) -> Option<&'static str> {
     // What other languages and old habits call them.
@@ -213,10 +151,8 @@ fn nearest(name: &str) -> Option<&'static str> {
     };
     let lower = name.to_ascii_lowercase();
     known.or_else(|| {
-        CALLS
-            .iter()
-            .chain(&MORE_CALLS)
-            .map(|call| (strsim::jaro_winkler(call, &lower), *call))
+        calls()
+            .map(|call| (strsim::jaro_winkler(call, &lower), call))
             .filter(|(likeness, _)| *likeness > 0.8)
             .max_by(|a, b| a.0.total_cmp(&b.0))
             .map(|(_, call)| call)
@@ -350,8 +286,8 @@ fn number(input: &mut Input<'_>) -> Parsed<ArgPattern> {
 fn integer(token: &str) -> Option<i64> {
     let (sign, digits) = token.strip_prefix('-').map_or((1, token), |digits| (-1, digits));
     let value = match digits.strip_prefix("0x") {
-        Some(hex) => i64::from_str_radix(hex, 16).ok()?,
-        None => digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())??,
+        Some(hex) if !hex.starts_with(['-', '+']) => i64::from_str_radix(hex, 16).ok()?,
+        _ => digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())??,
     };
     Some(sign * value)
 }

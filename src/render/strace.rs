@@ -92,6 +92,7 @@ fn arguments(event: &Event) -> Vec<String> {
         "signalfd4" => vec![text("fd"), text("mask"), "8".into(), text("flags")],
         "wait4" if event.arg("rusage").is_none() => with(&["NULL"]),
         "waitid" => with(&["NULL"]),
+        "io_uring_enter" => with(&["0"]),
         "clone" => clone(get("flags"), get("exit_signal")),
         "clone3" if event.arg("flags").is_some() => clone3(event, get("flags"), get("exit_signal")),
         _ => all(),
@@ -109,7 +110,11 @@ fn in_call(event: &Event, name: &str) -> String {
         (_, "addrlen" | "optlen") => in_and_out(value),
         ("socket" | "socketpair", "domain") => unknown(value, "AF_???"),
         ("socket" | "socketpair", "type") => unknown(value, "SOCK_???"),
-        ("socket" | "socketpair", "protocol") => unknown(value, "IPPROTO_???"),
+        ("socket", "protocol") => unknown(value, "IPPROTO_???"),
+        ("socketpair", "protocol") => match value {
+            Value::Named { value, .. } => value.to_string(),
+            other => plain(other),
+        },
         ("accept4", "flags") => unknown(value, "SOCK_???"),
         ("shutdown", "how") => unknown(value, "SHUT_???"),
         ("pipe2" | "dup3", "flags") => unknown(value, "O_???"),
@@ -173,7 +178,6 @@ fn in_call(event: &Event, name: &str) -> String {
             other => plain(other),
         },
         ("rt_sigtimedwait", "info") => plain(value).replacen('}', ", …}", 1),
-        ("sched_yield" | "pause", _) => String::new(),
         _ => plain(value),
     }
 }
@@ -271,7 +275,7 @@ fn quoted(bytes: &Bytes) -> String {
             b'\x0c' => text.write_str("\\f"),
             b'\r' => text.write_str("\\r"),
             b' '..=b'~' => write!(text, "{}", byte as char),
-            _ if bytes.data.get(index + 1).is_some_and(u8::is_ascii_digit) => {
+            _ if bytes.data.get(index + 1).is_some_and(|next| (b'0'..=b'7').contains(next)) => {
                 write!(text, "\\{byte:03o}")
             }
             _ => write!(text, "\\{byte:o}"),
@@ -335,6 +339,11 @@ fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     }
 }
 
+/// A struct is known by its first field; a recording that was read may hold one without any.
+fn first_name(fields: &[Arg]) -> &str {
+    fields.first().map_or("", |field| &field.name)
+}
+
 fn is_named(value: Option<&Value>, names: &[&str]) -> bool {
     matches!(value, Some(Value::Named { text, .. }) if names.contains(&&**text))
 }
@@ -394,7 +403,7 @@ fn sockaddr(addr: &SockAddr, len: Option<i64>) -> String {
             }
             text + "}"
         }
-        SockAddr::Unspec => match usize::try_from(len.unwrap_or(2) - 2) {
+        SockAddr::Unspec => match usize::try_from(len.unwrap_or(2).saturating_sub(2)) {
             Ok(rest @ 1..=126) => {
                 let zeros = Bytes::new(&vec![0; rest]);
                 format!("{{sa_family=AF_UNSPEC, sa_data={}}}", quoted(&zeros))
@@ -490,7 +499,11 @@ fn option_value(event: &Event, value: &Value, asked: bool) -> String {
         Value::Int { value } if len < 4 && asked => {
             quoted_hex(&value.to_ne_bytes()[..len.max(0) as usize])
         }
-        Value::Int { .. } if len < 4 => "…".into(),
+        // Of what is too short for an int strace shows the bytes, but on SOL_SOCKET the pointer.
+        Value::Int { .. } if len < 4 && is_named(event.arg("level"), &["SOL_SOCKET"]) => "…".into(),
+        Value::Int { value } if len < 4 => {
+            quoted(&Bytes::new(&value.to_ne_bytes()[..len.max(0) as usize]))
+        }
         Value::Int { value } if len == 4 => format!("[{value}]"),
         Value::Int { value } => {
             let mut raw = value.to_ne_bytes().to_vec();
@@ -501,13 +514,18 @@ fn option_value(event: &Event, value: &Value, asked: bool) -> String {
             format!("[{text}]")
         }
         Value::Named { value, .. } => format!("[{}]", *value as i32),
+        // Others are taken for a number when they have the length of one.
         Value::Text { value } => {
             let mut raw = value.as_bytes().to_vec();
             raw.resize(len.clamp(0, 4096) as usize, 0);
-            option_bytes(&Bytes::new(&raw), asked)
+            match is_named(event.arg("optname"), &["SO_BINDTODEVICE"]) {
+                true => quoted(&Bytes::new(&raw)),
+                false => option_bytes(&Bytes::new(&raw), asked),
+            }
         }
+        Value::Bytes(bytes) if asked && bytes.len == 0 => "…".into(),
         Value::Bytes(bytes) => option_bytes(bytes, asked),
-        Value::Struct { fields } => match &*fields[0].name {
+        Value::Struct { fields } => match first_name(fields) {
             "tv_sec" => {
                 let raw: Vec<u8> = fields
                     .iter()
@@ -618,7 +636,9 @@ fn control(value: &Value) -> String {
         Value::Bytes(bytes) => (Some(bytes.len), quoted(bytes)),
         Value::List { items } => (Some(4 * items.len() as u64), plain(data)),
         Value::Int { value } => (Some(4), format!("[{value}]")),
-        Value::Struct { fields } => match &*fields[0].name {
+        Value::Struct { fields } => match first_name(fields) {
+            // Cut short, it is not shown at all.
+            "pid" if fields.len() < 3 => (Some(4 * fields.len() as u64), String::new()),
             "pid" => (Some(12), plain(data)),
             "ipi_ifindex" => (
                 Some(12),
@@ -631,11 +651,17 @@ fn control(value: &Value) -> String {
                 })),
             ),
             "ipi6_addr" => (Some(20), plain(data)),
+            "ee_errno" => extended_error(fields),
             _ => (None, plain(data)),
         },
         _ => (Some(16), plain(data)),
     };
     let type_ = match &*plain(type_) {
+        // strace does not know what IPv6 tells.
+        _ if is_named(Some(level), &["IPPROTO_IPV6"]) => match type_ {
+            Value::Named { value, .. } => format!("{value:#x}"),
+            other => plain(other),
+        },
         stamp @ ("SCM_TIMESTAMP" | "SCM_TIMESTAMPNS" | "SCM_TIMESTAMPING") => {
             format!("{}_OLD", stamp.replace("SCM_", "SO_"))
         }
@@ -646,10 +672,23 @@ fn control(value: &Value) -> String {
         ("cmsg_level", unknown_level(level)),
         ("cmsg_type", type_),
     ];
-    if len != Some(0) && data != "\"\"" {
+    if !is_named(Some(level), &["IPPROTO_IPV6"]) && !data.is_empty() && data != "\"\"" {
         shown.push(("cmsg_data", data));
     }
     structure(shown.into_iter())
+}
+
+/// A `struct sock_extended_err` with the address behind it; strace gives the error as a number.
+fn extended_error(fields: &[Arg]) -> (Option<u64>, String) {
+    let offender = match fields.last().map(|field| &field.value) {
+        Some(Value::Addr(SockAddr::Inet6 { .. })) => 28,
+        _ => 16,
+    };
+    let text = structure(fields.iter().map(|field| match &field.value {
+        Value::Named { value, .. } => (&*field.name, value.to_string()),
+        other => (&*field.name, plain(other)),
+    }));
+    (Some(16 + offender), text)
 }
 
 fn polled(value: &Value) -> String {
@@ -775,4 +814,297 @@ fn clone3(event: &Event, flags: &Value, signal: &Value) -> Vec<String> {
         let _ = write!(text, " => {{parent_tid=[{ret}]}}");
     }
     vec![text, "88".into()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The lines are strace's own, of programs that made these calls.
+
+    fn event(syscall: &'static str, args: Vec<(&'static str, Value)>, ret: i64) -> Event {
+        let args = args.into_iter().map(|(name, value)| Arg { name: name.into(), value }).collect();
+        Event {
+            seq: 1,
+            role: "server".into(),
+            process: 1,
+            thread: 1,
+            call: syscall.into(),
+            syscall: syscall.into(),
+            args,
+            ret: Some(ret),
+            errno: None,
+            socket: None,
+            bytes: None,
+            state: None,
+            blocked: false,
+            since: None,
+            note: None,
+            pid: 10,
+            tid: 10,
+            at: 0,
+        }
+    }
+
+    fn failed(mut event: Event, errno: &'static str) -> String {
+        (event.ret, event.errno) = (Some(-1), Some(errno.into()));
+        line(&event)
+    }
+
+    fn int(value: i64) -> Value {
+        Value::Int { value }
+    }
+
+    fn fd(value: i32) -> Value {
+        Value::Fd { value, socket: None }
+    }
+
+    fn named(value: u64, text: &str) -> Value {
+        Value::Named { value, text: text.into() }
+    }
+
+    fn bytes(data: &[u8]) -> Value {
+        Value::Bytes(Bytes::new(data))
+    }
+
+    fn list<const N: usize>(items: [Value; N]) -> Value {
+        Value::List { items: items.into() }
+    }
+
+    fn record<const N: usize>(fields: [(&'static str, Value); N]) -> Value {
+        let field = |(name, value): (&'static str, Value)| Arg { name: name.into(), value };
+        Value::Struct { fields: fields.into_iter().map(field).collect() }
+    }
+
+    fn loopback(port: u16) -> Value {
+        Value::Addr(SockAddr::Inet { ip: [127, 0, 0, 1].into(), port })
+    }
+
+    #[test]
+    fn a_recv_is_a_recvfrom_with_two_nulls() {
+        let args = vec![
+            ("sockfd", fd(3)),
+            ("buf", bytes(b"hi")),
+            ("len", int(64)),
+            ("flags", named(0, "0")),
+        ];
+        assert_eq!(
+            line(&event("recvfrom", args, 2)),
+            "recvfrom(3, \"hi\", 64, 0, NULL, NULL)    = 2"
+        );
+    }
+
+    #[test]
+    fn a_short_call_is_filled_up_to_the_column_of_results() {
+        let args = vec![("sockfd", fd(3)), ("backlog", int(5))];
+        assert_eq!(line(&event("listen", args, 0)), "listen(3, 5)                            = 0");
+    }
+
+    #[test]
+    fn a_length_that_came_back_different_has_an_arrow() {
+        let args = vec![
+            ("sockfd", fd(3)),
+            ("addr", loopback(47612)),
+            ("addrlen", list([int(128), int(16)])),
+        ];
+        assert_eq!(
+            line(&event("accept", args, 6)),
+            "accept(3, {sa_family=AF_INET, sin_port=htons(47612), \
+             sin_addr=inet_addr(\"127.0.0.1\")}, [128 => 16]) = 6"
+        );
+    }
+
+    #[test]
+    fn an_error_has_its_name_and_its_text() {
+        let args = vec![("sockfd", fd(4)), ("addr", loopback(29999)), ("addrlen", int(16))];
+        assert_eq!(
+            failed(event("connect", args, 0), "ECONNREFUSED"),
+            "connect(4, {sa_family=AF_INET, sin_port=htons(29999), sin_addr=inet_addr(\"127.0.0.1\")}, \
+             16) = -1 ECONNREFUSED (Connection refused)"
+        );
+    }
+
+    #[test]
+    fn a_call_that_will_be_restarted_has_no_result_yet() {
+        assert_eq!(
+            failed(event("pause", vec![], 0), "ERESTARTNOHAND"),
+            "pause()                                 = ? ERESTARTNOHAND (To be restarted if no handler)"
+        );
+    }
+
+    #[test]
+    fn an_octal_escape_is_long_only_before_an_octal_digit() {
+        assert_eq!(quoted(&Bytes::new(b"@\x008\x007")), "\"@\\08\\0007\"");
+        let data = b"hi\n\t\"\\\0\x01\x0012\xffz";
+        assert_eq!(quoted(&Bytes::new(data)), "\"hi\\n\\t\\\"\\\\\\0\\1\\00012\\377z\"");
+    }
+
+    #[test]
+    fn a_string_that_was_cut_ends_with_dots() {
+        assert_eq!(quoted(&Bytes { len: 9, data: b"abc".to_vec() }), "\"abc\"...");
+    }
+
+    #[test]
+    fn addresses_are_spelled_as_c_writes_them() {
+        let show = |addr: SockAddr, len| sockaddr(&addr, Some(len));
+        assert_eq!(show(SockAddr::Unix { path: String::new() }, 2), "{sa_family=AF_UNIX}");
+        assert_eq!(
+            show(SockAddr::Abstract { name: "abs".into() }, 6),
+            "{sa_family=AF_UNIX, sun_path=@\"abs\"}"
+        );
+        assert_eq!(
+            show(SockAddr::Unspec, 16),
+            "{sa_family=AF_UNSPEC, sa_data=\"\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\"}"
+        );
+        assert_eq!(
+            show(SockAddr::Netlink { pid: 0, groups: 1 }, 12),
+            "{sa_family=AF_NETLINK, nl_pid=0, nl_groups=0x000001}"
+        );
+        let ip = "fe80::1".parse().expect("an address");
+        assert_eq!(
+            show(SockAddr::Inet6 { ip, port: 29997, flowinfo: 5, scope: 1 }, 28),
+            "{sa_family=AF_INET6, sin6_port=htons(29997), sin6_flowinfo=htonl(5), inet_pton(AF_INET6, \
+             \"fe80::1\", &sin6_addr), sin6_scope_id=if_nametoindex(\"lo\")}"
+        );
+        let packet = SockAddr::Packet {
+            protocol: 3,
+            ifindex: 1,
+            hatype: 772,
+            pkttype: 0,
+            addr: "000000000000".into(),
+        };
+        assert_eq!(
+            show(packet, 18),
+            "{sa_family=AF_PACKET, sa_data=\"\\0\\3\\1\\0\\0\\0\\4\\3\\0\\6\\0\\0\\0\\0\\0\\0\"}"
+        );
+    }
+
+    #[test]
+    fn an_option_has_its_value_in_brackets_and_the_kernels_level() {
+        let option = |level, name: (u64, &str), value, len| {
+            let args = vec![
+                ("sockfd", fd(3)),
+                ("level", level),
+                ("optname", named(name.0, name.1)),
+                ("optval", value),
+                ("optlen", int(len)),
+            ];
+            let text = line(&event("setsockopt", args, 0));
+            text.trim_end_matches(" = 0").trim_end().to_owned()
+        };
+        let socket = || named(1, "SOL_SOCKET");
+        assert_eq!(
+            option(named(6, "IPPROTO_TCP"), (1, "TCP_NODELAY"), int(1), 4),
+            "setsockopt(3, SOL_TCP, TCP_NODELAY, [1], 4)"
+        );
+        assert_eq!(
+            option(
+                socket(),
+                (20, "SO_RCVTIMEO"),
+                record([("tv_sec", int(1)), ("tv_usec", int(500))]),
+                16
+            ),
+            "setsockopt(3, SOL_SOCKET, SO_RCVTIMEO_OLD, \
+             \"\\1\\0\\0\\0\\0\\0\\0\\0\\364\\1\\0\\0\\0\\0\\0\\0\", 16)"
+        );
+        assert_eq!(
+            option(socket(), (25, "SO_BINDTODEVICE"), Value::Text { value: "lo".into() }, 3),
+            "setsockopt(3, SOL_SOCKET, SO_BINDTODEVICE, \"lo\\0\", 3)"
+        );
+        assert_eq!(
+            option(named(999, "0x3e7"), (3, "0x3"), bytes(&1i32.to_ne_bytes()), 4),
+            "setsockopt(3, 0x3e7 /* SOL_?? */, 3, [1], 4)"
+        );
+    }
+
+    fn received() -> Value {
+        let message = record([
+            ("cmsg_level", named(1, "SOL_SOCKET")),
+            ("cmsg_type", named(1, "SCM_RIGHTS")),
+            ("cmsg_data", list([fd(16), fd(17)])),
+        ]);
+        record([
+            ("msg_name", Value::Null),
+            ("msg_namelen", list([int(0)])),
+            ("msg_iov", list([record([("iov_base", bytes(b"ab")), ("iov_len", int(4))])])),
+            ("msg_control", list([message])),
+            ("msg_controllen", list([int(200), int(24)])),
+            ("msg_flags", named(0x4000_0000, "MSG_CMSG_CLOEXEC")),
+        ])
+    }
+
+    #[test]
+    fn a_message_is_shown_with_its_control_data() {
+        let args = vec![("sockfd", fd(15)), ("msg", received()), ("flags", named(0, "0"))];
+        assert_eq!(
+            line(&event("recvmsg", args, 2)),
+            "recvmsg(15, {msg_name=NULL, msg_namelen=0, msg_iov=[{iov_base=\"ab\", iov_len=4}], \
+             msg_iovlen=1, msg_control=[{cmsg_len=24, cmsg_level=SOL_SOCKET, cmsg_type=SCM_RIGHTS, \
+             cmsg_data=[16, 17]}], msg_controllen=24, msg_flags=MSG_CMSG_CLOEXEC}, 0) = 2"
+        );
+    }
+
+    #[test]
+    fn of_a_message_that_did_not_come_only_the_length_of_the_name_is_shown() {
+        let args = vec![("sockfd", fd(15)), ("msg", received()), ("flags", named(0, "0"))];
+        assert_eq!(
+            failed(event("recvmsg", args, 0), "EAGAIN"),
+            "recvmsg(15, {msg_namelen=0}, 0)         = -1 EAGAIN (Resource temporarily unavailable)"
+        );
+    }
+
+    #[test]
+    fn an_empty_struct_out_of_a_file_stops_nothing() {
+        let empty = || record([]);
+        let message =
+            record([("cmsg_level", int(1)), ("cmsg_type", int(1)), ("cmsg_data", empty())]);
+        assert_eq!(control(&message), "{cmsg_len=…, cmsg_level=1, cmsg_type=1, cmsg_data={}}");
+        let args = vec![("optval", empty()), ("optlen", int(i64::MIN))];
+        assert!(line(&event("setsockopt", args, 0)).starts_with("setsockopt({}, "));
+        assert_eq!(sockaddr(&SockAddr::Unspec, Some(i64::MIN)), "{sa_family=AF_UNSPEC}");
+    }
+
+    #[test]
+    fn a_poll_says_behind_its_result_what_is_ready() {
+        let polled = |number, revents| {
+            record([("fd", fd(number)), ("events", named(1, "POLLIN")), ("revents", revents)])
+        };
+        let fds = list([
+            polled(3, named(1, "POLLIN")),
+            polled(4, named(0, "0")),
+            polled(-1, Value::Opaque),
+        ]);
+        let args = vec![("fds", fds), ("nfds", int(3)), ("timeout", int(-1))];
+        assert_eq!(
+            line(&event("poll", args, 1)),
+            "poll([{fd=3, events=POLLIN}, {fd=4, events=POLLIN}, {fd=-1}], 3, -1) = 1 \
+             ([{fd=3, revents=POLLIN}])"
+        );
+    }
+
+    #[test]
+    fn a_select_says_behind_its_result_which_sets_have_some() {
+        let set = record([("given", list([fd(4), fd(6)])), ("ready", list([]))]);
+        let out = record([("given", list([fd(4)])), ("ready", list([fd(4)]))]);
+        let args = vec![
+            ("nfds", int(9)),
+            ("readfds", set),
+            ("writefds", out),
+            ("exceptfds", Value::Null),
+            ("timeout", Value::Null),
+        ];
+        assert_eq!(
+            line(&event("pselect6", args, 1)),
+            "pselect6(9, [4 6], [4], NULL, NULL, NULL) = 1 (out [4])"
+        );
+    }
+
+    #[test]
+    fn the_end_of_a_thread_has_no_result_and_the_end_of_a_process_a_line_of_its_own() {
+        let mut end = event("exit_group", vec![("status", int(3))], 0);
+        end.ret = None;
+        assert_eq!(line(&end), "exit_group(3)                           = ?");
+        (end.call, end.syscall) = ("exit".into(), "".into());
+        assert_eq!(line(&end), "+++ exited with 3 +++");
+    }
 }

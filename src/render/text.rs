@@ -108,7 +108,11 @@ impl Page {
             }
             spans.pop();
         }
-        for span in spans {
+        for mut span in spans {
+            // A recording may come from anywhere: nothing in it commands the terminal.
+            if span.text.contains(char::is_control) {
+                span.text = span.text.replace(char::is_control, "?");
+            }
             let style = match span.paint {
                 Paint::Plain => None,
                 Paint::Role => Some(anstyle::Style::new().effects(Effects::BOLD)),
@@ -387,8 +391,8 @@ impl Life {
         match row.kind {
             RowKind::Exit => {
                 let leads = self.threads.iter().find(|(_, (process, _))| *process == row.process);
-                let all = row.call != "pthread_exit";
-                if all && leads.is_some_and(|(first, _)| *first == row.thread) {
+                let leads = leads.is_some_and(|(first, _)| *first == row.thread);
+                if row.call != "pthread_exit" && (leads || row.syscall == "exit_group") {
                     self.threads.retain(|_, (process, _)| *process != row.process);
                 }
                 self.threads.remove(&row.thread);
@@ -732,6 +736,17 @@ mod tests {
                 assert!(drawn.contains(&squeezed(&piece.text)), "{}", piece.text);
             }
         }
+    }
+
+    #[test]
+    fn nothing_in_a_recording_commands_the_terminal() {
+        let mut recording = sample::troubles();
+        recording.roles[0].command.push("\x1b[2J".into());
+        recording.isolation.lacking.push("net\n: \x1b]0;".into());
+        recording.events[0].note = Some("\x07".into());
+        recording.events[2].args[0].value = sample::named(1, "AF\x1b[1m");
+        let drawn = drawn(&recording, 80);
+        assert!(!drawn.contains(|c: char| c.is_control() && c != '\n'));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! Names can be asked for while a run goes on ([`Names::learn`]). What a socket is for may not be known yet:
 //! it is `sock` until listen(2) has succeeded on it. At the end of a run both ways agree.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::event::{Event, Kind, Recording, SockAddr, Socket, SocketId, Value};
 
@@ -44,7 +44,14 @@ pub struct Names {
     /// What the call of an event created, by `seq`.
     made: HashMap<u64, SocketId>,
     accepted: BTreeSet<SocketId>,
-    dirty: bool,
+    /// How many of a role's objects bear a word already.
+    counts: HashMap<(String, &'static str), u32>,
+    /// Pipes of which one end has come, by role and whether it is the end to read from.
+    unpaired: HashMap<(String, bool), VecDeque<String>>,
+    /// How many descriptions were known when the last event was learned.
+    known: usize,
+    /// All have to be named anew: what came later has changed what something is for.
+    stale: bool,
 }
 
 /// The names of all objects of a recording.
@@ -56,7 +63,7 @@ pub fn socket_names(recording: &Recording) -> Names {
     for event in &recording.events {
         names.take_in(event);
     }
-    names.name();
+    names.name_all();
     names
 }
 
@@ -67,15 +74,20 @@ impl Names {
 
     /// Takes in one event, in the order of `seq`; `sockets` are all descriptions that are known by then.
     pub fn learn(&mut self, event: &Event, sockets: &[Socket]) {
-        for socket in sockets {
-            if self.sockets.get(&socket.id) != Some(socket) {
-                self.sockets.insert(socket.id, socket.clone());
-                self.dirty = true;
+        // Most events bring nothing new: then only what they speak of may have changed.
+        if sockets.len() != self.known {
+            self.known = sockets.len();
+            sockets.iter().for_each(|socket| self.meet(socket));
+        } else {
+            for id in [event.socket, event.made].into_iter().flatten() {
+                if let Ok(at) = sockets.binary_search_by_key(&id, |socket| socket.id) {
+                    self.meet(&sockets[at]);
+                }
             }
         }
         self.take_in(event);
-        if std::mem::take(&mut self.dirty) {
-            self.name();
+        if self.stale {
+            self.name_all();
         }
     }
 
@@ -113,18 +125,18 @@ impl Names {
         if let Some(made) = self.find_made(event) {
             self.made.insert(event.seq, made);
         }
-        if asks_name_service(event) {
-            if let Some(id) = event.socket.or_else(|| first_object(event)) {
-                self.hidden.insert(id);
-                self.dirty = true;
-            }
+        if asks_name_service(event)
+            && let Some(id) = event.socket.or_else(|| first_object(event))
+        {
+            self.hidden.insert(id);
+            self.stale = true;
         }
         let listens = event.call == "listen" && event.errno.is_none() && event.ret == Some(0);
-        if let (true, Some(id)) = (listens, event.socket.or_else(|| first_object(event))) {
-            if !self.listeners.contains(&id) {
-                self.listeners.push(id);
-                self.dirty = true;
-            }
+        if let (true, Some(id)) = (listens, event.socket.or_else(|| first_object(event)))
+            && !self.listeners.contains(&id)
+        {
+            self.listeners.push(id);
+            self.stale = true;
         }
     }
 
@@ -133,18 +145,22 @@ impl Names {
         {
             return None;
         }
+        if let Some(made) = event.made {
+            self.accepted.insert(made);
+            return Some(made);
+        }
         let given = first_object(event);
         if !event.call.starts_with("accept") {
             return event.socket.or(given);
         }
         // Whether the event is about the listener or about what came out of it, the answer is the
         // same: connections leave a listener in the order in which they are numbered.
-        if let Some(id) = event.socket {
-            if self.sockets.get(&id).is_some_and(|s| s.accepted_from.is_some()) && given != Some(id)
-            {
-                self.accepted.insert(id);
-                return Some(id);
-            }
+        if let Some(id) = event.socket
+            && self.sockets.get(&id).is_some_and(|s| s.accepted_from.is_some())
+            && given != Some(id)
+        {
+            self.accepted.insert(id);
+            return Some(id);
         }
         let listener = given.or(event.socket)?;
         let made = self
@@ -156,60 +172,84 @@ impl Names {
         Some(made)
     }
 
-    fn name(&mut self) {
+    /// Takes in what is known of a description.
+    fn meet(&mut self, socket: &Socket) {
+        match self.sockets.insert(socket.id, socket.clone()) {
+            Some(before) => self.stale |= before != *socket,
+            // The next in order: the names before it stay as they are.
+            None if self.sockets.keys().next_back() == Some(&socket.id) => self.name(socket),
+            None => self.stale = true,
+        }
+    }
+
+    fn name_all(&mut self) {
+        self.stale = false;
         self.names.clear();
-        let mut counts: HashMap<(String, &'static str), u32> = HashMap::new();
-        let mut number = |role: &str, word: &'static str| {
-            let count = counts.entry((role.to_owned(), word)).or_default();
-            *count += 1;
-            if *count == 1 { word.to_owned() } else { format!("{word}#{count}") }
+        self.counts.clear();
+        self.unpaired.clear();
+        for id in self.listeners.clone() {
+            if let Some(role) = self.sockets.get(&id).map(|socket| socket.role.clone()) {
+                let name = self.number(&role, "listener");
+                self.names.insert(id, name);
+            }
+        }
+        for socket in self.sockets.values().cloned().collect::<Vec<_>>() {
+            self.name(&socket);
+        }
+    }
+
+    /// Names an object that has no name yet.
+    fn name(&mut self, socket: &Socket) {
+        if self.names.contains_key(&socket.id) || self.hidden.contains(&socket.id) {
+            return;
+        }
+        let word = match &socket.kind {
+            Kind::Socket { .. } if socket.accepted_from.is_some() => "conn",
+            Kind::Socket { .. } => "sock",
+            Kind::PipeRead | Kind::PipeWrite => {
+                let name = self.pipe_end(socket);
+                self.names.insert(socket.id, name);
+                return;
+            }
+            Kind::EventFd => "eventfd",
+            Kind::TimerFd => "timerfd",
+            Kind::SignalFd => "signalfd",
+            Kind::Epoll => "epoll",
+            Kind::Stdin => "stdin",
+            Kind::Stdout => "stdout",
+            Kind::Stderr => "stderr",
+            Kind::Unknown => "file",
         };
-        for id in &self.listeners {
-            if let Some(socket) = self.sockets.get(id) {
-                self.names.insert(*id, number(&socket.role, "listener"));
-            }
+        let name = self.number(&socket.role, word);
+        self.names.insert(socket.id, name);
+    }
+
+    /// The two ends of one pipe share its number: by `peer`, else as they come.
+    fn pipe_end(&mut self, socket: &Socket) -> String {
+        let reads = socket.kind == Kind::PipeRead;
+        let other = socket.peer.and_then(|peer| self.names.get(&peer));
+        let mut pipe =
+            other.and_then(|name| name.rsplit_once('.')).map(|(pipe, _)| pipe.to_owned());
+        if socket.peer.is_none() {
+            let waiting = self.unpaired.get_mut(&(socket.role.clone(), !reads));
+            pipe = waiting.and_then(VecDeque::pop_front);
         }
-        let mut unpaired: HashMap<(&str, bool), Vec<String>> = HashMap::new();
-        for socket in self.sockets.values() {
-            if self.names.contains_key(&socket.id) || self.hidden.contains(&socket.id) {
-                continue;
+        let pipe = pipe.unwrap_or_else(|| {
+            let pipe = self.number(&socket.role, "pipe");
+            if socket.peer.is_none() {
+                let key = (socket.role.clone(), reads);
+                self.unpaired.entry(key).or_default().push_back(pipe.clone());
             }
-            let role = socket.role.as_str();
-            let reads = socket.kind == Kind::PipeRead;
-            let name = match &socket.kind {
-                Kind::Socket { .. } if socket.accepted_from.is_some() => number(role, "conn"),
-                Kind::Socket { .. } => number(role, "sock"),
-                // The two ends of one pipe share its number: by `peer`, else as they come.
-                Kind::PipeRead | Kind::PipeWrite => {
-                    let end = if reads { "r" } else { "w" };
-                    let known = socket.peer.and_then(|peer| self.names.get(&peer));
-                    let other =
-                        known.and_then(|name| name.rsplit_once('.')).map(|(p, _)| p.to_owned());
-                    let waiting = unpaired.entry((role, !reads)).or_default();
-                    let pipe = match other {
-                        Some(pipe) => pipe,
-                        None if socket.peer.is_none() && !waiting.is_empty() => waiting.remove(0),
-                        None => {
-                            let pipe = number(role, "pipe");
-                            if socket.peer.is_none() {
-                                unpaired.entry((role, reads)).or_default().push(pipe.clone());
-                            }
-                            pipe
-                        }
-                    };
-                    format!("{pipe}.{end}")
-                }
-                Kind::EventFd => number(role, "eventfd"),
-                Kind::TimerFd => number(role, "timerfd"),
-                Kind::SignalFd => number(role, "signalfd"),
-                Kind::Epoll => number(role, "epoll"),
-                Kind::Stdin => number(role, "stdin"),
-                Kind::Stdout => number(role, "stdout"),
-                Kind::Stderr => number(role, "stderr"),
-                Kind::Unknown => number(role, "file"),
-            };
-            self.names.insert(socket.id, name);
-        }
+            pipe
+        });
+        format!("{pipe}.{}", if reads { "r" } else { "w" })
+    }
+
+    /// The next name of this word: `conn`, then `conn#2`.
+    fn number(&mut self, role: &str, word: &'static str) -> String {
+        let count = self.counts.entry((role.to_owned(), word)).or_default();
+        *count += 1;
+        if *count == 1 { word.to_owned() } else { format!("{word}#{count}") }
     }
 }
 

@@ -112,6 +112,7 @@ impl Sample {
             }),
             args,
             ret,
+            made: None,
             errno: (!errno.is_empty()).then(|| errno.into()),
             bytes: moved,
             state: None,
@@ -147,7 +148,8 @@ impl Sample {
             arg("type", named(1, type_)),
             arg("protocol", named(0, "IPPROTO_IP")),
         ];
-        self.event(who, "socket", args, Some(number), "").socket = Some(SocketId(id));
+        self.event(who, "socket", args, Some(number), "").made = Some(SocketId(id));
+        self.0.events.last_mut().unwrap().socket = Some(SocketId(id));
         id
     }
 
@@ -292,13 +294,14 @@ pub fn threads() -> Recording {
         let asked = s.last();
         let conn = s.accept(SERVER, listener, 4 + i64::from(n), 41000 + n as u16);
         s.since(since);
-        let thread = s.event(SERVER, "pthread_create", vec![], Some(1002 + i64::from(n)), "");
+        let thread = s.event(SERVER, "pthread_create", vec![], Some(2 + i64::from(n)), "");
         thread.syscall = "clone3".into();
         since = s.last();
         let worker = ("server", 1, 2 + n);
         s.moves(worker, "send", (4, conn), b"welcome\n", 8);
         s.close(worker, 4, conn);
-        s.exit(worker, 0);
+        s.event(worker, "pthread_exit", vec![arg("status", int(0))], None, "").syscall =
+            "exit".into();
         s.moves(who, "recv", (3, sock), b"welcome\n", 1024);
         s.since(asked);
         s.close(who, 3, sock);
@@ -329,7 +332,7 @@ pub fn forks() -> Recording {
     let connected = s.last();
     let conn = s.accept(SERVER, listener, 4, 41000);
     s.since(idle);
-    s.event(SERVER, "fork", vec![], Some(1002), "").syscall = "clone".into();
+    s.event(SERVER, "fork", vec![], Some(2), "").syscall = "clone".into();
     s.close(SERVER, 4, conn);
     let closed = s.last();
     s.close(child, 3, listener);
@@ -342,7 +345,7 @@ pub fn forks() -> Recording {
         arg("options", named(0, "0")),
         arg("rusage", Value::Null),
     ];
-    s.event(SERVER, "wait4", args, Some(1002), "");
+    s.event(SERVER, "wait4", args, Some(2), "");
     s.since(closed);
     s.exit(SERVER, 0);
     s.moves(CLIENT, "recv", (3, sock), b"bye", 1024);

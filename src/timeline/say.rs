@@ -4,8 +4,6 @@
 //! nothing (a zero in `flags`, a null where an address could be) is left out. What a call only
 //! fills in (`buf`, `addr`) is left out as long as there is nothing in it.
 
-use std::collections::BTreeMap;
-
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::masks::Masks;
@@ -62,80 +60,21 @@ const FILLED_IN: [&str; 15] = [
     "tloc",
 ];
 
+/// The calls that fill buffers.
+const RECEIVERS: [&str; 9] =
+    ["recv", "recvfrom", "recvmsg", "recvmmsg", "read", "readv", "pread", "preadv", "preadv2"];
+
 /// The calls whose result is a process or a thread.
 const PROCESS_MAKERS: [&str; 4] = ["fork", "vfork", "clone", "clone3"];
-const PROCESS_FINDERS: [&str; 6] = ["wait", "wait4", "waitpid", "wait3", "getpid", "getppid"];
+const PROCESS_FINDERS: [&str; 4] = ["wait", "wait3", "wait4", "waitpid"];
 const THREAD_MAKERS: [&str; 2] = ["pthread_create", "spawn"];
 
 /// Turns events into pieces; knows the names and what is to be masked.
 pub(super) struct Speaker<'a> {
     pub names: &'a Names,
     pub masks: Masks,
-    /// Processes and threads by the kernel's number, within their role.
-    pub people: People,
     /// What a program put beside a descriptor when it gave it to an epoll: by the epoll and the data.
     pub watched: Vec<(SocketId, Value, SocketId)>,
-}
-
-/// Who is who: the kernel's numbers of a recording, and who was created by which call.
-#[derive(Debug, Default)]
-pub(super) struct People {
-    processes: BTreeMap<(String, i32), u32>,
-    threads: BTreeMap<(String, i32), u32>,
-    /// The process or thread that the call of an event created, counted.
-    created: BTreeMap<u64, u32>,
-}
-
-impl People {
-    pub fn of(events: &[Event]) -> People {
-        let mut people = People::default();
-        let mut processes: BTreeMap<&str, u32> = BTreeMap::new();
-        let mut threads: BTreeMap<&str, u32> = BTreeMap::new();
-        for event in events {
-            if event.pid > 0 {
-                people.processes.entry((event.role.clone(), event.pid)).or_insert(event.process);
-                people.threads.entry((event.role.clone(), event.tid)).or_insert(event.thread);
-            }
-            let succeeded = event.errno.is_none() && event.ret.is_some_and(|ret| ret > 0);
-            let makes_process = PROCESS_MAKERS.contains(&event.call.as_ref());
-            // pthread_create(3) gives 0, the clone(2) beneath it the thread.
-            let makes_thread = THREAD_MAKERS.contains(&event.call.as_ref());
-            if succeeded && makes_process || makes_thread && event.errno.is_none() {
-                let thread = threads.entry(&event.role).or_insert(1);
-                *thread += 1;
-                let mut number = *thread;
-                if makes_process {
-                    let process = processes.entry(&event.role).or_insert(1);
-                    *process += 1;
-                    number = *process;
-                }
-                people.created.insert(event.seq, number);
-            }
-        }
-        people
-    }
-
-    fn process(&self, event: &Event, pid: i64) -> String {
-        let known = i32::try_from(pid)
-            .ok()
-            .and_then(|pid| self.processes.get(&(event.role.clone(), pid)).copied());
-        match known.or_else(|| self.created.get(&event.seq).copied()) {
-            Some(number) => format!("process {number}"),
-            // A small number is the process within its role already.
-            None if (1..100).contains(&pid) => format!("process {pid}"),
-            None => "process ?".into(),
-        }
-    }
-
-    fn thread(&self, event: &Event, tid: i64) -> String {
-        let known = i32::try_from(tid)
-            .ok()
-            .and_then(|tid| self.threads.get(&(event.role.clone(), tid)).copied());
-        match known.or_else(|| self.created.get(&event.seq).copied()) {
-            Some(number) => format!("thread {number}"),
-            None => "a thread".into(),
-        }
-    }
 }
 
 impl Speaker<'_> {
@@ -154,6 +93,8 @@ impl Speaker<'_> {
             if leave_out(event, arg, done) {
                 continue;
             }
+            // The event knows how its call ended; a row where it begins to wait must not.
+            let arg = &if done { arg.clone() } else { unfilled(event, arg) };
             let text = self.argument(event, arg);
             pieces.push(Piece {
                 name: arg.name.clone(),
@@ -183,11 +124,12 @@ impl Speaker<'_> {
         let mut text = match object.and_then(|id| self.names.of(id)) {
             Some(name) => name.to_owned(),
             None if makes_descriptor(event) => descriptor(ret),
-            None if PROCESS_MAKERS.contains(&call) && ret > 0 => self.people.process(event, ret),
-            None if PROCESS_FINDERS.contains(&call) && ret > 0 => self.people.process(event, ret),
-            None if THREAD_MAKERS.contains(&call) || call == "gettid" => {
-                self.people.thread(event, ret)
+            None if ret > 0
+                && (PROCESS_MAKERS.contains(&call) || PROCESS_FINDERS.contains(&call)) =>
+            {
+                format!("process {ret}")
             }
+            None if ret > 0 && THREAD_MAKERS.contains(&call) => format!("thread {ret}"),
             None => ret.to_string(),
         };
         let ready = self.ready(event);
@@ -441,11 +383,39 @@ fn leave_out(event: &Event, arg: &Arg, done: bool) -> bool {
         // An output that a waiting or failed call is shown with would be from an earlier one.
         Value::Bytes(_) | Value::Addr(_) if !done => {
             matches!(call, "accept" | "accept4" | "getsockname" | "getpeername")
-                || name == "buf" && matches!(call, "recv" | "recvfrom" | "read")
+                || name == "buf" && RECEIVERS.contains(&call)
                 || name == "src_addr"
         }
+        _ if !done && matches!(name, "wstatus" | "infop" | "info") => true,
         Value::Process { .. } => PROCESS_MAKERS.contains(&call) || THREAD_MAKERS.contains(&call),
         _ => name == "events" && call.starts_with("epoll_"),
+    }
+}
+
+/// An argument of a call that still waits: without what the kernel put there when it returned.
+fn unfilled(event: &Event, arg: &Arg) -> Arg {
+    let mut arg = arg.clone();
+    if RECEIVERS.contains(&event.call.as_ref()) {
+        empty(&mut arg.value);
+    }
+    arg
+}
+
+fn empty(value: &mut Value) {
+    match value {
+        Value::Bytes(_) => *value = Value::Opaque,
+        Value::List { items } => items.iter_mut().for_each(empty),
+        Value::Struct { fields } => {
+            for field in fields {
+                match field.name.as_ref() {
+                    "msg_name" | "msg_control" | "msg_flags" | "msg_len" => {
+                        field.value = Value::Null
+                    }
+                    _ => empty(&mut field.value),
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -603,10 +573,140 @@ pub(super) fn about(event: &Event) -> Option<SocketId> {
 mod tests {
     use super::*;
 
+    use crate::event::Kind;
+    use crate::timeline::sample::{Sample, arg, bytes, fd, int, named, polled};
+    use crate::timeline::{RowKind, timeline};
+
+    const WHO: (&str, u32, u32) = ("server", 1, 1);
+
+    fn list(items: Vec<Value>) -> Value {
+        Value::List { items }
+    }
+
+    fn record(fields: Vec<Arg>) -> Value {
+        Value::Struct { fields }
+    }
+
+    /// The rows of a recording in the notation.
+    fn rows(s: &Sample) -> Vec<String> {
+        timeline(&s.0)
+            .rows
+            .iter()
+            .map(|row| {
+                let args: Vec<&str> = row.args.iter().map(|arg| arg.text.as_str()).collect();
+                let said = format!("{}({})", row.call, args.join(", "));
+                match (&row.answer, row.kind) {
+                    (Some(answer), _) => format!("{said} = {}", answer.text),
+                    (None, RowKind::Waits { .. }) => format!("{said} waits"),
+                    (None, _) => said,
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn calls_that_wait_for_several_name_what_is_ready() {
+        let mut s = Sample::new(None, &["server"]);
+        let kind = Kind::Socket {
+            domain: "AF_INET".into(),
+            type_: "SOCK_DGRAM".into(),
+            protocol: "IPPROTO_UDP".into(),
+        };
+        let (a, b) = (s.object("server", kind.clone(), None), s.object("server", kind, None));
+        let epoll = s.object("server", Kind::Epoll, None);
+        let watched = record(vec![arg("events", named(1, "EPOLLIN")), arg("data", int(5))]);
+        let add = vec![
+            arg("epfd", fd(6, epoll)),
+            arg("op", named(1, "EPOLL_CTL_ADD")),
+            arg("fd", fd(5, b)),
+            arg("event", watched.clone()),
+        ];
+        s.event(WHO, "epoll_ctl", add, Some(0), "");
+        let wait = |events| {
+            vec![
+                arg("epfd", fd(6, epoll)),
+                arg("events", events),
+                arg("maxevents", int(8)),
+                arg("timeout", int(-1)),
+            ]
+        };
+        s.event(WHO, "epoll_wait", wait(list(vec![watched])), Some(1), "");
+        let since = s.last() - 1;
+        s.since(since);
+        let set =
+            |ready| record(vec![arg("given", list(vec![fd(4, a), fd(5, b)])), arg("ready", ready)]);
+        let select = vec![
+            arg("nfds", int(6)),
+            arg("readfds", set(list(vec![fd(5, b)]))),
+            arg("writefds", Value::Null),
+            arg("exceptfds", Value::Null),
+            arg("timeout", record(vec![arg("tv_sec", int(1)), arg("tv_usec", int(500_000))])),
+        ];
+        s.event(WHO, "select", select, Some(1), "");
+        let both = vec![
+            arg("fds", list(vec![polled(4, a, ""), polled(5, b, "POLLIN|POLLHUP")])),
+            arg("nfds", int(2)),
+            arg("timeout", int(-1)),
+        ];
+        s.event(WHO, "poll", both, Some(1), "");
+        assert_eq!(
+            rows(&s),
+            [
+                "epoll_ctl(epoll, EPOLL_CTL_ADD, sock#2, EPOLLIN) = 0",
+                "epoll_wait(epoll, 8, -1) waits",
+                "epoll_wait(epoll, 8, -1) = 1 [sock#2: EPOLLIN]",
+                "select([sock, sock#2], NULL, NULL, 1.5s) = 1 [sock#2: readable]",
+                "poll([sock: POLLIN, sock#2: POLLIN], -1) = 1 [sock#2: POLLIN|POLLHUP]",
+            ]
+        );
+    }
+
+    #[test]
+    fn messages_show_their_parts_and_what_they_pass() {
+        let mut s = Sample::new(None, &["server"]);
+        let kind = Kind::Socket {
+            domain: "AF_UNIX".into(),
+            type_: "SOCK_STREAM".into(),
+            protocol: "0".into(),
+        };
+        let (a, b) = (s.object("server", kind.clone(), None), s.object("server", kind, None));
+        let message = |base: Value, control| {
+            record(vec![
+                arg("msg_name", Value::Null),
+                arg("msg_namelen", int(0)),
+                arg(
+                    "msg_iov",
+                    list(vec![record(vec![arg("iov_base", base), arg("iov_len", int(64))])]),
+                ),
+                arg("msg_control", control),
+                arg("msg_controllen", int(24)),
+                arg("msg_flags", named(0, "0")),
+            ])
+        };
+        let rights = record(vec![
+            arg("cmsg_level", named(1, "SOL_SOCKET")),
+            arg("cmsg_type", named(1, "SCM_RIGHTS")),
+            arg("cmsg_data", list(vec![fd(5, b)])),
+        ]);
+        let call =
+            |msg| vec![arg("sockfd", fd(4, a)), arg("msg", msg), arg("flags", named(0, "0"))];
+        s.event(WHO, "sendmsg", call(message(bytes(b"hi"), list(vec![rights]))), Some(2), "");
+        s.event(WHO, "recvmsg", call(message(bytes(b"you"), Value::Null)), Some(3), "");
+        let since = s.last() - 1;
+        s.since(since);
+        assert_eq!(
+            rows(&s),
+            [
+                "sendmsg(sock, {[\"hi\"], control: [SCM_RIGHTS: [sock#2]]}) = 2",
+                "recvmsg(sock, {[64]}) waits",
+                "recvmsg(sock, {[\"you\"]}) = 3",
+            ]
+        );
+    }
+
     fn shown(data: &[u8]) -> String {
-        let (names, people) = (Names::new(), People::default());
-        let mut speaker =
-            Speaker { names: &names, masks: Masks::default(), people, watched: Vec::new() };
+        let names = Names::new();
+        let mut speaker = Speaker { names: &names, masks: Masks::default(), watched: Vec::new() };
         speaker.data(&Bytes::new(data))
     }
 

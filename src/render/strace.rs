@@ -835,6 +835,7 @@ mod tests {
             ret: Some(ret),
             errno: None,
             socket: None,
+            made: None,
             bytes: None,
             state: None,
             blocked: false,

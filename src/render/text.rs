@@ -258,14 +258,14 @@ fn atoms(timeline: &Timeline, row: &Row) -> Vec<Atom> {
     atoms
 }
 
-/// `P2`, `T3` or both, where a role has several of them.
+/// `#2`, `T3` or both, where a role has several of them.
 fn mark(timeline: &Timeline, role: &str, process: u32, thread: u32) -> Option<String> {
     let role = timeline.roles.iter().find(|part| part.name == role)?;
     match (role.forked, role.threaded) {
         (false, false) => None,
-        (true, false) => Some(format!("P{process}")),
+        (true, false) => Some(format!("#{process}")),
         (false, true) => Some(format!("T{thread}")),
-        (true, true) => Some(format!("P{process} T{thread}")),
+        (true, true) => Some(format!("#{process} T{thread}")),
     }
 }
 

@@ -111,7 +111,7 @@ impl Speaker<'_> {
     pub fn answer(&mut self, event: &Event) -> Option<Answer> {
         let ret = event.ret?;
         if let Some(name) = &event.errno {
-            let meaning = meaning(name);
+            let meaning = crate::decode::errno_meaning(name);
             let mut text = format!("-1 {name}");
             if let Some(meaning) = meaning {
                 text.push_str(&format!(" ({meaning})"));
@@ -356,11 +356,6 @@ impl Speaker<'_> {
         }
         shortened(&marks, bytes.is_cut())
     }
-}
-
-/// The errno's meaning in words. The decoder knows them.
-fn meaning(_errno: &str) -> Option<&'static str> {
-    None
 }
 
 fn leave_out(event: &Event, arg: &Arg, done: bool) -> bool {

@@ -51,7 +51,7 @@ pub enum Color {
 ///
 /// cargo's own diagnostics go to stderr. Warnings are told when the program is built, and not
 /// again while nothing changes. Fails with [`Error::Build`] if it does not compile, and with
-/// [`Error::CannotStart`] if there is no cargo.
+/// [`Error::NoCargo`] if there is no cargo.
 pub fn build(program: &Program, color: Color) -> Result<PathBuf> {
     Environment::of_this_process().build(program, color)
 }
@@ -182,8 +182,8 @@ impl Environment {
             .stdin(Stdio::null())
             .stderr((self.diagnostics)())
             .output()
-            .map_err(|error| Error::CannotStart {
-                program: self.cargo.display().to_string(),
+            .map_err(|error| Error::NoCargo {
+                cargo: self.cargo.display().to_string(),
                 errno: nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)),
             })?;
         if !output.status.success() {
@@ -607,7 +607,7 @@ mod tests {
     #[test]
     fn without_cargo_the_message_says_so() {
         let told = Lab::new().try_build("/no/cargo").unwrap_err().to_string();
-        assert_eq!(told, "cannot start `/no/cargo`: No such file or directory (ENOENT)");
+        assert_eq!(told, "cannot build lessons: there is no `/no/cargo` (ENOENT)");
     }
 
     #[test]

@@ -65,11 +65,7 @@ impl Catalogue {
     /// Reads the folder names below `root/lessons`; those without a lesson.toml (the kit) are none.
     pub fn open(root: &Path) -> Result<Catalogue> {
         let lessons = root.join("lessons");
-        let failed = |error: io::Error| Error::File {
-            doing: "read",
-            path: lessons.clone(),
-            why: error.to_string(),
-        };
+        let failed = |error: io::Error| Error::file("read", &lessons, &error);
         let (mut names, mut strays) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(&lessons).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -343,11 +339,7 @@ impl Lesson {
 
     fn read(root: &Path, name: &Name) -> Result<Lesson> {
         let file = Path::new("lessons").join(&name.whole).join("lesson.toml");
-        let source = fs::read_to_string(root.join(&file)).map_err(|error| Error::File {
-            doing: "read",
-            path: file.clone(),
-            why: error.to_string(),
-        })?;
+        let source = fs::read_to_string(root.join(&file)).map_err(|error| Error::file("read", &file, &error))?;
         Lesson::parse(root, name, file, source)
     }
 
@@ -358,6 +350,9 @@ impl Lesson {
                 let line = line(&source, error.span().unwrap_or(0..0));
                 // A syntax error may take several lines to say; a message is one.
                 let why = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+                // Its types are ours, and no word of a lesson's author.
+                let why = why.replace("expected u32", "expected a number from 0");
+                let why = why.replace("expected usize", "expected a number from 0");
                 return Err(Error::Lesson { path: file, line, why });
             }
         };
@@ -574,8 +569,8 @@ hints   = ["…", "…", "…"]
     fn a_mistake_is_told_with_its_line() {
         let cases = [
             (PLAIN.replace("minutes", "minuets"), 2, "unknown field `minuets`"),
-            (PLAIN.replace("5", "\"five\""), 2, "invalid type: string \"five\", expected u32"),
-            (PLAIN.replace("5", "-5"), 2, "invalid value: integer `-5`, expected u32"),
+            (PLAIN.replace("5", "\"five\""), 2, "invalid type: string \"five\", expected a number from 0"),
+            (PLAIN.replace("5", "-5"), 2, "invalid value: integer `-5`, expected a number from 0"),
             (format!("{PLAIN}ens = false\n"), 5, "unknown field `ens`"),
             (PLAIN.replace("name = \"server\"", "ends = true"), 3, "missing field `name`"),
             (format!("{PLAIN}[[role]]\nname = \"server\"\n"), 6, "two roles are named `server`"),

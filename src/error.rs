@@ -4,19 +4,23 @@
 //! name, with backticks round what the user typed; [`Error::next`] is the one thing to do about it. `cli` prints
 //! both and exits with 2: whatever stands here means that the lab could not do its work.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
+
+use nix::errno::Errno;
 
 pub type Result<T> = std::result::Result<T, Error>;
 
 #[derive(Debug)]
 pub enum Error {
     /// A system call of the lab itself failed: what it was for, and the error.
-    System { doing: String, errno: nix::errno::Errno },
+    System { doing: String, errno: Errno },
     /// The program of a role could not be started.
-    CannotStart { program: String, errno: nix::errno::Errno },
-    /// Tracing is forbidden on this machine.
-    CannotTrace { program: String, errno: nix::errno::Errno },
+    CannotStart { program: String, obstacle: Obstacle },
+    /// What tracing needs of the kernel (ptrace, seccomp) is forbidden on this machine.
+    CannotTrace { program: String, needs: &'static str, errno: Errno },
+    /// cargo, which builds the lessons, could not be started.
+    NoCargo { cargo: String, errno: Errno },
     /// No lesson fits this; the nearest name, if any.
     NoLesson { wanted: String, nearest: Option<String> },
     /// No root above the working directory holds `lessons/`.
@@ -41,44 +45,75 @@ pub enum Error {
     Worker { why: String },
 }
 
+/// What kept a program from starting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// A name without `/` that no folder of PATH holds; whether the working directory does.
+    NotInPath { here: bool },
+    /// No such file.
+    Absent,
+    Folder,
+    /// It has no `x` bit.
+    NotExecutable,
+    /// A program that it names to be run by is not there: in its first line, or in its ELF header.
+    NoInterpreter(String),
+    /// Neither a program of this machine nor a script that names its interpreter.
+    NoProgram,
+    /// A signal ended it while the kernel loaded it.
+    Died,
+    /// Anything else, as the kernel said it.
+    Refused(Errno),
+}
+
 impl Error {
+    /// A file that could not be read or written, from what the standard library says of it.
+    pub fn file(doing: &'static str, path: &Path, error: &io::Error) -> Error {
+        let errno = error.raw_os_error().map(Errno::from_raw);
+        let why = errno.map_or_else(|| error.to_string(), reason);
+        Error::File { doing, path: path.to_path_buf(), why }
+    }
+
     /// What to do about it, where there is one thing to do.
     pub fn next(&self) -> Option<String> {
-        match self {
-            Error::CannotTrace { .. } => Some("lab doctor".into()),
-            Error::NoLesson { .. } => Some("lab list".into()),
-            Error::NoLab { .. } => Some("cd into your copy of the lab first".into()),
-            Error::CannotStart { program, errno } => Some(match errno {
-                nix::errno::Errno::EACCES => format!("chmod +x {program}"),
-                nix::errno::Errno::ENOEXEC => {
-                    format!("begin {program} with a line `#!INTERPRETER`, or name the interpreter")
-                }
-                _ => format!("ls -l {program}"),
-            }),
+        Some(match self {
+            Error::CannotTrace { .. } | Error::System { .. } | Error::Worker { .. } => {
+                "lab doctor".into()
+            }
+            Error::NoLesson { nearest: None, .. } => "lab list".into(),
+            Error::NoLab { .. } => "cd into your copy of the lab first".into(),
+            Error::CannotStart { program, obstacle } => return obstacle.next(program),
+            Error::NoCargo { errno: Errno::ENOENT, .. } => {
+                "install Rust as https://rustup.rs says".into()
+            }
+            Error::File { doing: "write", path, why } if why.ends_with("(ENOENT)") => {
+                format!("mkdir -p {}", path.parent()?.display())
+            }
             Error::NewerRecording { .. } => {
-                Some("cargo install --path . to bring lab up to date".into())
+                "cargo install --path . to bring lab up to date".into()
             }
-            Error::Recording { .. } => {
-                Some("record it again: lab trace --as json -o FILE -- CMD".into())
-            }
-            Error::Usage { next, .. } => Some(next.clone()),
-            Error::Told { next, .. } => next.clone(),
-            _ => None,
-        }
+            Error::Recording { .. } => "record it again: lab trace --as json -o FILE -- CMD".into(),
+            Error::Usage { next, .. } => next.clone(),
+            Error::Told { next, .. } => return next.clone(),
+            _ => return None,
+        })
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::System { doing, errno } => {
-                write!(f, "cannot {doing}: {} ({errno:?})", errno.desc())
+            Error::System { doing, errno } => write!(f, "cannot {doing}: {}", reason(*errno)),
+            Error::CannotStart { program, obstacle } => {
+                write!(f, "cannot start `{program}`: {obstacle}")
             }
-            Error::CannotStart { program, errno } => {
-                write!(f, "cannot start `{program}`: {} ({errno:?})", errno.desc())
+            Error::CannotTrace { program, needs, errno } => {
+                write!(f, "cannot trace `{program}`: {needs} is forbidden here ({errno:?})")
             }
-            Error::CannotTrace { program, errno } => {
-                write!(f, "cannot trace `{program}`: ptrace is forbidden here ({errno:?})")
+            Error::NoCargo { cargo, errno: Errno::ENOENT } => {
+                write!(f, "cannot build lessons: there is no `{cargo}` (ENOENT)")
+            }
+            Error::NoCargo { cargo, errno } => {
+                write!(f, "cannot build lessons: `{cargo}` does not start: {}", reason(*errno))
             }
             Error::NoLesson { wanted, nearest: Some(nearest) } => {
                 write!(f, "no lesson `{wanted}`; did you mean {nearest}?")
@@ -91,6 +126,9 @@ impl fmt::Display for Error {
                 write!(f, "cannot {doing} {}: {why}", path.display())
             }
             Error::Lesson { path, line, why } => write!(f, "{}:{line}: {why}", path.display()),
+            Error::Pattern { text, why, .. } if text.is_empty() => {
+                write!(f, "the pattern `` {why}")
+            }
             Error::Pattern { text, column, why } => {
                 write!(f, "the pattern `{text}` {why}\n  {text}\n  {:>column$}", "^")
             }
@@ -111,4 +149,184 @@ impl fmt::Display for Error {
     }
 }
 
+impl Obstacle {
+    fn next(&self, program: &str) -> Option<String> {
+        Some(match self {
+            Obstacle::NotInPath { here: true } => format!("./{program}"),
+            Obstacle::NotInPath { here: false } => "install it, or give its path".into(),
+            Obstacle::Absent => match Path::new(program).parent() {
+                Some(folder) if folder != Path::new(".") => format!("ls {}", folder.display()),
+                _ => "ls".into(),
+            },
+            Obstacle::Folder => format!("ls {program}, and name a program in it"),
+            Obstacle::NotExecutable => format!("chmod +x {program}"),
+            Obstacle::NoInterpreter(_) => "install it, or name another".into(),
+            Obstacle::NoProgram => {
+                format!("begin {program} with a line `#!INTERPRETER`, or name the interpreter")
+            }
+            Obstacle::Died => format!("file {program}"),
+            // A mount with noexec or nosuid is what is overlooked most.
+            Obstacle::Refused(Errno::EPERM | Errno::EACCES) => format!("findmnt -T {program}"),
+            Obstacle::Refused(_) => return None,
+        })
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Obstacle::NotInPath { here: false } => f.write_str("no folder in PATH has it (ENOENT)"),
+            Obstacle::NotInPath { here: true } => {
+                f.write_str("no folder in PATH has it, and this one is not in PATH (ENOENT)")
+            }
+            Obstacle::Absent => f.write_str("there is no such file (ENOENT)"),
+            Obstacle::Folder => f.write_str("it is a folder (EACCES)"),
+            Obstacle::NotExecutable => f.write_str("it is not executable (EACCES)"),
+            Obstacle::NoInterpreter(named) => {
+                write!(f, "there is no `{named}` to run it with (ENOENT)")
+            }
+            Obstacle::NoProgram => {
+                f.write_str("it is no program for this machine and names no interpreter (ENOEXEC)")
+            }
+            Obstacle::Died => f.write_str("the kernel ended it while loading it"),
+            Obstacle::Refused(errno) => f.write_str(&reason(*errno)),
+        }
+    }
+}
+
+/// An errno in words and by name: `permission denied (EACCES)`.
+fn reason(errno: Errno) -> String {
+    let words = errno.desc();
+    let (first, rest) = words.split_at_checked(1).unwrap_or((words, ""));
+    // `I/O error` and the like stay as they are.
+    match rest.starts_with(|c: char| c.is_lowercase()) {
+        true => format!("{}{rest} ({errno:?})", first.to_lowercase()),
+        false => format!("{words} ({errno:?})"),
+    }
+}
+
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of each, as users meet them. A new variant does not compile until it is here.
+    fn one_of_each() -> Vec<Error> {
+        let all = vec![
+            Error::System { doing: "fork for `./server`".into(), errno: Errno::EAGAIN },
+            Error::CannotTrace { program: "./server".into(), needs: "ptrace", errno: Errno::EPERM },
+            Error::NoCargo { cargo: "cargo".into(), errno: Errno::ENOENT },
+            Error::NoCargo { cargo: "/opt/cargo".into(), errno: Errno::EACCES },
+            Error::NoLesson { wanted: "half-cloze".into(), nearest: Some("12-half-close".into()) },
+            Error::NoLesson { wanted: "99".into(), nearest: None },
+            Error::NoLab { from: "/tmp".into() },
+            Error::file("read", Path::new("run.json"), &io::Error::from_raw_os_error(libc::ENOENT)),
+            Error::file(
+                "write",
+                Path::new("out/run.svg"),
+                &io::Error::from_raw_os_error(libc::ENOENT),
+            ),
+            Error::file("write", Path::new("/run.svg"), &io::Error::from_raw_os_error(libc::EIO)),
+            Error::file(
+                "read",
+                Path::new("lessons/12-half-close/lesson.toml"),
+                &io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"),
+            ),
+            Error::Lesson {
+                path: "lessons/12-half-close/lesson.toml".into(),
+                line: 14,
+                why: "unknown field `minuets`".into(),
+            },
+            Error::Pattern {
+                text: "server: recv(conn".into(),
+                column: 18,
+                why: "lacks a closing parenthesis".into(),
+            },
+            Error::Recording { path: "run.json".into(), why: "it breaks off in line 12".into() },
+            Error::NewerRecording { path: "run.json".into(), version: 7 },
+            Error::Build { what: "12-half-close".into() },
+            Error::Usage {
+                why: "there is no program to trace".into(),
+                next: "lab trace -- CMD".into(),
+            },
+            Error::Told { message: "cannot open a pipe".into(), next: Some("lab doctor".into()) },
+            Error::Worker { why: "signal: 9 (SIGKILL)".into() },
+        ];
+        let obstacles = [
+            Obstacle::NotInPath { here: false },
+            Obstacle::NotInPath { here: true },
+            Obstacle::Absent,
+            Obstacle::Folder,
+            Obstacle::NotExecutable,
+            Obstacle::NoInterpreter("/usr/bin/pyton".into()),
+            Obstacle::NoProgram,
+            Obstacle::Died,
+            Obstacle::Refused(Errno::EPERM),
+            Obstacle::Refused(Errno::ETXTBSY),
+        ];
+        let stopped = obstacles.map(|obstacle| {
+            let by_name = matches!(obstacle, Obstacle::NotInPath { .. });
+            let program = if by_name { "server" } else { "./server" };
+            Error::CannotStart { program: program.into(), obstacle }
+        });
+        for error in all.iter().chain(&stopped) {
+            match error {
+                Error::System { .. }
+                | Error::CannotStart { .. }
+                | Error::CannotTrace { .. }
+                | Error::NoCargo { .. }
+                | Error::NoLesson { .. }
+                | Error::NoLab { .. }
+                | Error::File { .. }
+                | Error::Lesson { .. }
+                | Error::Pattern { .. }
+                | Error::Recording { .. }
+                | Error::NewerRecording { .. }
+                | Error::Build { .. }
+                | Error::Usage { .. }
+                | Error::Told { .. }
+                | Error::Worker { .. } => {}
+            }
+        }
+        all.into_iter().chain(stopped).collect()
+    }
+
+    #[test]
+    fn every_message_says_what_happened_and_what_to_do() {
+        let mut page = String::new();
+        for error in one_of_each() {
+            page.push_str(&format!("error: {error}\n"));
+            if let Some(next) = error.next() {
+                page.push_str(&format!("  try: {next}\n"));
+            }
+        }
+        insta::assert_snapshot!(page);
+    }
+
+    #[test]
+    fn a_message_is_one_lower_case_line_without_a_full_stop() {
+        for error in one_of_each() {
+            let text = error.to_string();
+            let lines = if matches!(error, Error::Pattern { .. }) { 3 } else { 1 };
+            assert_eq!(text.lines().count(), lines, "{text}");
+            assert!(!text.starts_with(|c: char| c.is_uppercase()), "{text}");
+            assert!(!text.ends_with('.'), "{text}");
+            let next = error.next().unwrap_or_default();
+            assert!(!next.contains('\n') && !next.ends_with('.'), "{next}");
+        }
+    }
+
+    #[test]
+    fn the_caret_stands_under_the_column() {
+        let text = "recv(_".to_string();
+        let error = Error::Pattern { text, column: 7, why: "lacks a closing parenthesis".into() };
+        assert_eq!(error.to_string().lines().last(), Some("        ^"));
+    }
+
+    #[test]
+    fn an_errno_begins_in_lower_case_unless_it_begins_with_a_shorthand() {
+        assert_eq!(reason(Errno::EACCES), "permission denied (EACCES)");
+        assert_eq!(reason(Errno::EIO), "I/O error (EIO)");
+    }
+}

@@ -25,17 +25,20 @@ impl ColorChoice {
         match self {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
-            ColorChoice::Auto => {
-                let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-                !refused && !to_file && std::io::stdout().is_terminal()
-            }
+            ColorChoice::Auto => !refused() && !to_file && std::io::stdout().is_terminal(),
         }
     }
+}
+
+/// Whether the user wants no colour anywhere. Source: no-color.org.
+fn refused() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 impl From<ColorChoice> for crate::cargo::Color {
     fn from(choice: ColorChoice) -> crate::cargo::Color {
         match choice {
+            ColorChoice::Auto if refused() => crate::cargo::Color::Never,
             ColorChoice::Auto => crate::cargo::Color::Auto,
             ColorChoice::Always => crate::cargo::Color::Always,
             ColorChoice::Never => crate::cargo::Color::Never,
@@ -76,12 +79,13 @@ pub struct Drawing {
 impl Drawing {
     /// Fails early if the pattern is wrong or FILE cannot be written: before anything is recorded.
     pub fn check(&self) -> Result<()> {
-        self.pattern()?;
-        if let Some(path) = &self.output {
-            let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
-            opened.map_err(|error| cannot_write(path, &error))?;
+        if self.pattern()?.is_some() && !matches!(self.format, Format::Text | Format::Ascii) {
+            return Err(Error::Usage {
+                why: "`--only` goes with a timeline, which is `--as text` or `--as ascii`".into(),
+                next: "leave one of the two out".into(),
+            });
         }
-        Ok(())
+        self.output.as_deref().map_or(Ok(()), can_write)
     }
 
     fn pattern(&self) -> Result<Option<CallPattern>> {
@@ -93,7 +97,9 @@ impl Drawing {
         let pattern = self.pattern()?;
         let drawn = match self.format {
             Format::Json => json::write(recording),
-            Format::Jsonl => recording.events.iter().map(json::jsonl).collect(),
+            Format::Jsonl => {
+                recording.events.iter().map(|event| json::jsonl(event) + "\n").collect()
+            }
             Format::Strace => strace::recording(recording),
             Format::Text | Format::Ascii => {
                 let mut timeline = timeline(recording);
@@ -137,8 +143,24 @@ fn width(to_file: bool) -> usize {
     terminal.map_or(ELSEWHERE, |(width, _)| usize::from(width.0))
 }
 
+/// Fails if a file here could not be written. Leaves nothing behind: the run may still come to nothing.
+fn can_write(path: &Path) -> Result<()> {
+    match std::fs::metadata(path) {
+        // Opening a pipe may wait for its reader, and closing it again would be the end for them.
+        Ok(about) if !about.is_file() && !about.is_dir() => return Ok(()),
+        _ => {}
+    }
+    let new = !path.exists();
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    opened.map_err(|error| cannot_write(path, &error))?;
+    if new {
+        let _ = std::fs::remove_file(path);
+    }
+    Ok(())
+}
+
 fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
-    Error::File { doing: "write", path: path.to_path_buf(), why: error.to_string() }
+    Error::file("write", path, error)
 }
 
 /// Prints a result. A reader that has gone away (`| head`) has seen enough.

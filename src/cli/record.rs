@@ -28,11 +28,15 @@ pub struct Recorder {
     #[arg(long, value_enum, default_value_t = Order::Lockstep, value_name = "ORDER")]
     schedule: Order,
     /// The seed of a random schedule
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
     seed: u64,
     /// End the run after this much real time
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     timeout: Option<std::time::Duration>,
+}
+
+fn whole_number(text: &str) -> std::result::Result<u64, String> {
+    text.parse().map_err(|_| "not a whole number".to_string())
 }
 
 fn seconds(text: &str) -> std::result::Result<std::time::Duration, String> {
@@ -73,7 +77,7 @@ pub fn record(
     let live = drawing.is_live();
     let recording = play::play(&request, &mut |event| {
         if live {
-            to_stdout(&crate::render::json::jsonl(event));
+            to_stdout(&format!("{}\n", crate::render::json::jsonl(event)));
         }
     })?;
     if !live {

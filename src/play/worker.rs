@@ -15,7 +15,14 @@ use super::{Begin, Input, Part, Request, Told};
 /// Makes the run that is asked for on `request` and tells about it on `told`. For a process with a single thread that
 /// was started for it.
 pub fn work(request: RawFd, told: RawFd) -> Result<()> {
-    // SAFETY: the lab that started this process left exactly these two open for it.
+    if request == told || !is_pipe(request) || !is_pipe(told) {
+        return Err(Error::Usage {
+            why: "`worker` is what other commands start to record a run".into(),
+            next: "lab run LESSON".into(),
+        });
+    }
+    // SAFETY: both are open pipes; the lab that started this process left exactly these two to it, and nothing
+    // else in it holds them.
     let (request, told) = unsafe { (OwnedFd::from_raw_fd(request), OwnedFd::from_raw_fd(told)) };
     for fd in [&request, &told] {
         let flag = nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC);
@@ -33,6 +40,14 @@ pub fn work(request: RawFd, told: RawFd) -> Result<()> {
         teller.tell(&Told::Failure { message: error.to_string(), next: error.next() });
     }
     Ok(())
+}
+
+fn is_pipe(fd: RawFd) -> bool {
+    // SAFETY: fstat fills a struct of ours, whatever the number means.
+    unsafe {
+        let mut about: libc::stat = std::mem::zeroed();
+        fd > 2 && libc::fstat(fd, &mut about) == 0 && about.st_mode & libc::S_IFMT == libc::S_IFIFO
+    }
 }
 
 /// The worker's end of the pipe to the lab.

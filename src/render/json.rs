@@ -50,11 +50,7 @@ pub fn jsonl(event: &Event) -> String {
 /// Reads a recording from a file. Fails with [`Error::NewerRecording`] if a newer lab wrote it, and with
 /// [`Error::Recording`] if it is no recording or not a whole one.
 pub fn read(path: &Path) -> Result<Recording> {
-    let bytes = fs::read(path).map_err(|error| Error::File {
-        doing: "read",
-        path: path.to_owned(),
-        why: error.to_string(),
-    })?;
+    let bytes = fs::read(path).map_err(|error| Error::file("read", path, &error))?;
     parse(&bytes, path)
 }
 

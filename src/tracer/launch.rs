@@ -3,15 +3,17 @@
 //! Between fork and exec the child calls nothing that allocates: all it needs is prepared before.
 
 use std::ffi::{CString, OsString};
+use std::io::Read;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use libc::sock_filter;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Obstacle, Result};
 
 use super::{filter, stop};
 
@@ -112,7 +114,7 @@ pub fn launch(program: &Program, setup: &Setup) -> Result<Launched> {
             libc::kill(tid, libc::SIGKILL);
             libc::waitpid(tid, std::ptr::null_mut(), 0);
         }
-        Error::CannotTrace { program: name, errno }
+        Error::CannotTrace { program: name, needs: "ptrace", errno }
     })?;
     Ok(Launched { tid, ours, go, failed })
 }
@@ -126,15 +128,78 @@ impl Launched {
     }
 }
 
-/// Tells, once the child has gone without an exec, which errno stopped it.
+/// Tells, once the child has gone without an exec, what stopped it.
 pub struct Failure(OwnedFd);
 
+/// Where on its way a program was stopped.
+const SETTING_UP: i32 = 0;
+const FILTERING: i32 = 1;
+const EXECUTING: i32 = 2;
+
 impl Failure {
-    pub fn errno(&self) -> Option<Errno> {
-        let mut word = [0; 4];
-        let got = nix::unistd::read(&self.0, &mut word).ok()?;
-        (got == word.len()).then(|| Errno::from_raw(i32::from_le_bytes(word)))
+    /// Why `program` did not start.
+    pub fn error(&self, program: &Program) -> Error {
+        let name = program.command.first().cloned().unwrap_or_default();
+        let mut words = [0; 8];
+        let obstacle = match nix::unistd::read(&self.0, &mut words) {
+            Ok(8) => {
+                let [step, errno] = [0, 4].map(|at| {
+                    i32::from_le_bytes([words[at], words[at + 1], words[at + 2], words[at + 3]])
+                });
+                let errno = Errno::from_raw(errno);
+                match step {
+                    FILTERING => {
+                        return Error::CannotTrace { program: name, needs: "seccomp", errno };
+                    }
+                    EXECUTING => obstacle(&name, errno),
+                    _ => Obstacle::Refused(errno),
+                }
+            }
+            _ => Obstacle::Died,
+        };
+        Error::CannotStart { program: name, obstacle }
     }
+}
+
+/// What the kernel meant by this errno of execve(2), which has one word for many things.
+fn obstacle(name: &str, errno: Errno) -> Obstacle {
+    let is_there = |path: &String| std::fs::metadata(path).is_ok();
+    let Some(path) = places(name).into_iter().find(is_there) else {
+        return match errno {
+            Errno::ENOENT if name.contains('/') || name.is_empty() => Obstacle::Absent,
+            Errno::ENOENT => Obstacle::NotInPath { here: Path::new(name).is_file() },
+            errno => Obstacle::Refused(errno),
+        };
+    };
+    let is_executable = |about: std::fs::Metadata| about.permissions().mode() & 0o111 != 0;
+    match errno {
+        Errno::EACCES if Path::new(&path).is_dir() => Obstacle::Folder,
+        Errno::EACCES if !std::fs::metadata(&path).is_ok_and(is_executable) => {
+            Obstacle::NotExecutable
+        }
+        // The file is there, so it is another that is not.
+        Errno::ENOENT => {
+            Obstacle::NoInterpreter(interpreter(&path).unwrap_or_else(|| "interpreter".into()))
+        }
+        Errno::ENOEXEC => Obstacle::NoProgram,
+        errno => Obstacle::Refused(errno),
+    }
+}
+
+/// The program that this one is to be run by: after `#!`, or the path in its ELF header that names a loader.
+fn interpreter(path: &str) -> Option<String> {
+    let mut start = Vec::new();
+    std::fs::File::open(path).ok()?.take(4096).read_to_end(&mut start).ok()?;
+    if let Some(line) = start.strip_prefix(b"#!") {
+        let line = String::from_utf8_lossy(line.split(|&byte| byte == b'\n').next()?).into_owned();
+        // A line ending of another system is part of the name, and cannot be seen unless it is shown.
+        return Some(line.trim_matches([' ', '\t']).split([' ', '\t']).next()?.replace('\r', "\\r"));
+    }
+    let strings = start.split(|&byte| byte == 0);
+    strings
+        .filter_map(|text| std::str::from_utf8(text).ok())
+        .find(|text| text.starts_with('/') && text.contains("ld"))
+        .map(String::from)
 }
 
 /// The child's side. Never returns.
@@ -150,12 +215,12 @@ fn become_program(
     unsafe {
         let mut byte = 0u8;
         while libc::read(wait, (&raw mut byte).cast(), 1) < 0 && Errno::last_raw() == libc::EINTR {}
-        let mut errno = settle_in(prepared);
+        let (mut step, mut errno) = (SETTING_UP, settle_in(prepared));
         if errno == 0 {
-            errno = filter::install(&prepared.filter);
+            (step, errno) = (FILTERING, filter::install(&prepared.filter));
         }
         if errno == 0 {
-            errno = libc::ENOENT;
+            (step, errno) = (EXECUTING, libc::ENOENT);
             for path in &prepared.paths {
                 libc::execve(path.as_ptr(), argv.as_ptr(), envp.as_ptr());
                 let found = Errno::last_raw();
@@ -168,8 +233,8 @@ fn become_program(
                 }
             }
         }
-        let word = errno.to_le_bytes();
-        libc::write(report, word.as_ptr().cast(), word.len());
+        let words = [step.to_le_bytes(), errno.to_le_bytes()];
+        libc::write(report, words.as_ptr().cast(), size_of_val(&words));
         libc::_exit(127);
     }
 }

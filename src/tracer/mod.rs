@@ -38,7 +38,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Obstacle, Result};
 use crate::event::{End, Ending, Event, Reason, RoleEnd, Schedule, SockAddr, Socket};
 
 use clock::Clock;
@@ -444,7 +444,7 @@ fn pin_to_one(allowed: &libc::cpu_set_t) {
 /// A role's stdin, as far as the lab holds it.
 type Stdin = Option<OwnedFd>;
 
-fn cannot_start(program: &Program, errno: Errno) -> Error {
+fn cannot_start(program: &Program, obstacle: Obstacle) -> Error {
     let program = program.command.first().cloned().unwrap_or_default();
-    Error::CannotStart { program, errno }
+    Error::CannotStart { program, obstacle }
 }

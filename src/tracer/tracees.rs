@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use nix::errno::Errno;
 
 use crate::decode::{self, Call, Raw};
-use crate::error::{Error, Result};
+use crate::error::{Obstacle, Result};
 use crate::event::{Ending, Kind};
 
 use super::descriptors::{Open, Table, Timer};
@@ -190,7 +190,7 @@ impl Tracer {
             let found = match stop::wait_status(tid) {
                 Ok((_, status)) => status,
                 Err(Errno::EINTR) => continue,
-                Err(errno) => return Err(cannot_start(program, errno)),
+                Err(errno) => return Err(cannot_start(program, Obstacle::Refused(errno))),
             };
             let ended = !matches!(found, Status::Stopped(_));
             self.on_status(tid, found);
@@ -200,13 +200,10 @@ impl Tracer {
                 Some(_) if !ended => {}
                 _ => {
                     self.dead.clear();
-                    let failure = self.roles.pop().and_then(|role| role.failure?.errno());
+                    let failure = self.roles.pop().and_then(|role| role.failure);
                     return Err(match failure {
-                        Some(Errno::EPERM) | None => {
-                            let program = program.command.first().cloned().unwrap_or_default();
-                            Error::CannotTrace { program, errno: failure.unwrap_or(Errno::EPERM) }
-                        }
-                        Some(errno) => cannot_start(program, errno),
+                        Some(failure) => failure.error(program),
+                        None => cannot_start(program, Obstacle::Died),
                     });
                 }
             }

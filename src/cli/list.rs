@@ -6,9 +6,9 @@ use serde::Serialize;
 use crate::catalogue::{self, Catalogue};
 use crate::error::Result;
 
-use super::Outcome;
-use super::output::{to_stderr, to_stdout};
+use super::output::to_stdout;
 use super::run::working_folder;
+use super::{Outcome, tell};
 
 #[derive(Args)]
 pub struct List {
@@ -29,7 +29,7 @@ struct Line {
 impl List {
     pub fn go(&self) -> Result<Outcome> {
         let catalogue = Catalogue::open(&catalogue::root(&working_folder()?)?)?;
-        let mut lines = Vec::new();
+        let (mut lines, mut broken) = (Vec::new(), Vec::new());
         for read in catalogue.read_all() {
             match read {
                 Ok(lesson) => lines.push(Line {
@@ -39,35 +39,38 @@ impl List {
                     minutes: lesson.minutes,
                     state: "new",
                 }),
-                // The others can still be played.
-                Err(error) => to_stderr(&format!("error: {error}\n")),
+                Err(error) => broken.push(error),
             }
         }
         if self.json {
             let lessons = serde_json::json!({ "lessons": lines });
             to_stdout(&format!("{lessons}\n"));
-            return Ok(Outcome::Holds);
+        } else {
+            let width = lines.iter().map(|line| line.name.len()).max().unwrap_or(0);
+            for line in lines {
+                let Line { name, title, minutes, state, .. } = line;
+                to_stdout(&format!("{name:width$}  {minutes:3} min  {state}  {title}\n"));
+            }
         }
-        let width = lines.iter().map(|line| line.name.len()).max().unwrap_or(0);
-        for line in lines {
-            let Line { name, title, minutes, state, .. } = line;
-            to_stdout(&format!("{name:width$}  {minutes:3} min  {state}  {title}\n"));
-        }
-        Ok(Outcome::Holds)
+        // The others can still be played, but the list is not whole.
+        let last = broken.pop();
+        broken.iter().for_each(tell);
+        last.map_or(Ok(Outcome::Holds), Err)
     }
 }
 
 /// `lab` alone.
 pub fn next() -> Result<Outcome> {
     let catalogue = Catalogue::open(&catalogue::root(&working_folder()?)?)?;
-    match catalogue.names().first() {
-        Some(first) => to_stdout(&format!(
-            "{} lessons here, the first is {}. Play it:\n  lab run {}\n",
-            catalogue.names().len(),
-            first.whole,
-            first.number
-        )),
-        None => to_stdout("no lessons here yet\n"),
-    }
+    let (lessons, play) = match catalogue.names() {
+        [] => ("no lessons here yet".into(), String::new()),
+        [one] => (format!("1 lesson here: {}", one.whole), format!("  lab run {}\n", one.number)),
+        [first, .., last] => (
+            format!("{} lessons here: {} to {}", catalogue.names().len(), first.whole, last.whole),
+            format!("  lab run {}\n", first.number),
+        ),
+    };
+    let next = if play.is_empty() { "" } else { "; begin with the first:" };
+    to_stdout(&format!("{lessons}{next}\n{play}"));
     Ok(Outcome::Holds)
 }

@@ -6,21 +6,23 @@
 mod doctor;
 mod list;
 mod output;
+mod pages;
 mod record;
 mod run;
 mod show;
 mod trace;
+mod usage;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::{Error, Result};
 use output::ColorChoice;
 
 /// Learn the socket API from what programs really do.
 #[derive(Parser)]
-#[command(name = "lab", version, disable_help_subcommand = true)]
+#[command(name = "lab", version, disable_help_subcommand = true, color = clap::ColorChoice::Never)]
 struct Lab {
     #[command(subcommand)]
     command: Option<Command>,
@@ -41,6 +43,10 @@ enum Command {
     List(list::List),
     /// Say what this machine allows, and what mends the rest
     Doctor(doctor::Doctor),
+    /// Print what makes a shell complete this command line
+    Completions(pages::Completions),
+    /// Print the manual page: lab man | man -l -
+    Man,
     /// Record one run for the lab that started it
     #[command(hide = true)]
     Worker { request: i32, told: i32 },
@@ -57,9 +63,13 @@ enum Outcome {
 pub fn main() -> ExitCode {
     let lab = match Lab::try_parse() {
         Ok(lab) => lab,
+        Err(asked) if !asked.use_stderr() => {
+            output::to_stdout(&asked.to_string());
+            return ExitCode::SUCCESS;
+        }
         Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            tell(&usage::wrong(&error, command_meant().as_deref()));
+            return ExitCode::from(2);
         }
     };
     match dispatch(lab) {
@@ -80,10 +90,19 @@ fn dispatch(lab: Lab) -> Result<Outcome> {
         Some(Command::Show(show)) => show.go(lab.color),
         Some(Command::List(list)) => list.go(),
         Some(Command::Doctor(doctor)) => doctor.go(),
+        Some(Command::Completions(completions)) => completions.go(Lab::command()),
+        Some(Command::Man) => pages::man(&Lab::command()),
         Some(Command::Worker { request, told }) => {
             crate::play::work(request, told).map(|()| Outcome::Holds)
         }
     }
+}
+
+/// The first of this process's arguments that is a command.
+fn command_meant() -> Option<String> {
+    let lab = Lab::command();
+    let mut arguments = std::env::args_os().skip(1).filter_map(|argument| argument.into_string().ok());
+    arguments.find(|argument| lab.find_subcommand(argument).is_some())
 }
 
 /// Says what went wrong and the one thing to do about it.
@@ -92,5 +111,13 @@ fn tell(error: &Error) {
     if let Some(next) = error.next() {
         text.push_str(&format!("  try: {next}\n"));
     }
-    output::to_stderr(&text);
+    // What a file or a command line held must not move the cursor or colour the screen.
+    let is_harmless = |c: char| !c.is_control() || c == '\n';
+    output::to_stderr(&text.chars().fold(String::new(), |mut safe, c| {
+        match is_harmless(c) {
+            true => safe.push(c),
+            false => safe.extend(c.escape_default()),
+        }
+        safe
+    }));
 }

@@ -18,8 +18,8 @@ use super::record::{Recorder, record};
   lab trace --role 'server=./server 7000' --role 'client=nc -N 127.0.0.1 7000'
   lab trace --schedule free --as json -o run.json -- ./program
 
-Roles start in order, each once the one before it listens or nobody can move. A command is split as a
-shell splits words, but no shell runs it.")]
+Roles start in order, each once the one before it listens or nobody can
+move. A command is split as a shell splits words, but no shell runs it.")]
 pub struct Trace {
     /// A role and its command; may be given several times
     #[arg(long = "role", value_name = "NAME=CMD")]

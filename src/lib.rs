@@ -1,11 +1,12 @@
-//! The lab: plays socket programs, records what they do, draws it and grades it.
+//! The lab: plays socket programs, records what they do and draws it.
 //!
 //! ```text
-//! lesson.toml ─ catalogue ─┐                 ┌─ render ─ stdout
-//!                          ├─ play ─ Recording ─ Timeline
-//! programs ─ tracer ───────┘  │              └─ grade ─ Verdict
-//!              │           sandbox
-//!            decode
+//! lesson.toml ─ catalogue ─ cargo ─┐
+//!                                  ├─ play ─ Recording ─ Timeline ─ render ─ stdout
+//! any programs ────────────────────┘   │                    │
+//!                              sandbox, tracer           pattern: which calls to show,
+//!                                      │                 and after which one a role starts
+//!                               decode, wire
 //! ```
 //!
 //! A module uses only those above it in the list below (`tests/tidy.rs` holds it to that).

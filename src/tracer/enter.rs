@@ -46,9 +46,8 @@ impl Tracer {
             limit: None,
             borrowed: Vec::new(),
             blocked: false,
-            since: 0,
+            since: self.seq,
             interrupted: 0,
-            began_at: self.elapsed(),
         };
         if !at.native {
             call.call.name = Cow::Borrowed("foreign call");

@@ -42,7 +42,7 @@ impl Tracer {
             return stopped.resume(0);
         }
         decode::exit(&mut call.call, &call.at.raw, result, &memory);
-        self.take_descriptors(key, &mut call, result);
+        self.take_descriptors(key, &call, result);
         self.emit_made(key, call, Some(result), made, None);
         self.hold(key, stopped);
         Ok(())
@@ -85,9 +85,13 @@ impl Tracer {
         let process = &mut self.processes[thread.process];
         let interrupted = thread.suspended.last().map_or(0, |call| call.interrupted);
         let eintr = interrupted != 0 && process.handlers.gives_eintr(signal, interrupted);
+        // The first signal that has a handler decides; what comes after it interrupts the handler.
+        let decided = process.handlers.catches(signal);
         process.handlers.delivered(signal);
         if eintr && let Some(call) = thread.suspended.pop() {
             self.ended_by_signal(key, call, stopped.tid());
+        } else if decided && let Some(call) = thread.suspended.last_mut() {
+            call.interrupted = handlers::BEGUN_AGAIN;
         }
         stopped.resume(signal)
     }
@@ -498,28 +502,17 @@ impl Tracer {
         }
     }
 
-    /// Descriptors that were sent or received in this call's messages (SCM_RIGHTS).
-    fn take_descriptors(&mut self, key: Key, call: &mut InFlight, result: i64) {
-        let Some(thread) = self.threads.get(&key) else { return };
+    /// Descriptors that came with this call's messages (SCM_RIGHTS).
+    fn take_descriptors(&mut self, key: Key, call: &InFlight, result: i64) {
+        let receives = matches!(call.raw().nr as libc::c_long, libc::SYS_recvmsg | libc::SYS_recvmmsg);
+        let Some(thread) = self.threads.get(&key).filter(|_| receives && result >= 0) else { return };
         let (table, tid) = (thread.table, thread.tid);
-        let receives = match call.raw().nr as libc::c_long {
-            libc::SYS_recvmsg | libc::SYS_recvmmsg => true,
-            libc::SYS_sendmsg | libc::SYS_sendmmsg => false,
-            _ => return,
-        };
-        if result < 0 {
-            return;
-        }
         let mut numbers = Vec::new();
         for arg in call.call.args.iter().skip(1) {
             collect_descriptors(&arg.value, &mut numbers);
         }
         for fd in numbers {
-            if receives {
-                self.adopt(key, tid, table, fd);
-            } else if let Some(open) = self.descriptors.lookup(table, fd) {
-                self.descriptors.pass(open);
-            }
+            self.adopt(key, tid, table, fd);
         }
     }
 
@@ -560,7 +553,7 @@ impl Tracer {
             self.descriptors.get_mut(open).inode = inode;
             open
         });
-        self.descriptors.receive(table, fd, open);
+        self.descriptors.set(table, fd, open);
         Some(open)
     }
 

@@ -63,6 +63,8 @@ pub trait Kernel {
     fn expire(&self, pid: i32, fd: i32) -> bool;
     /// The inode of the unix socket that this one is connected to.
     fn unix_peer(&self, inode: u64) -> Option<u64>;
+    /// Whether a TCP socket whose inode `is_ours` has sent what is not acknowledged yet.
+    fn has_unacknowledged(&self, is_ours: &dyn Fn(u64) -> bool) -> bool;
 }
 
 /// How a run is to be recorded.
@@ -232,7 +234,11 @@ impl Tracer {
                 if !self.out.is_empty() || self.stop.is_some() || self.threads.is_empty() {
                     continue;
                 }
-                self.choose()
+                let chosen = self.choose();
+                if chosen.is_none() && self.await_acknowledgement() {
+                    continue;
+                }
+                chosen
             } else {
                 match self.await_any()? {
                     settle::Free::Act(key) => Some(key),

@@ -1,6 +1,7 @@
 //! Virtual time: the answers to questions about it, and what happens when it passes.
 
-use std::time::Duration;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use crate::decode::Raw;
 use crate::error::Result;
@@ -126,7 +127,37 @@ impl Tracer {
         }
     }
 
-    /// The kernel's own timer is the only one that the lab does not hold: a SYN that found the accept queue full is sent
+    /// A segment that is not acknowledged is still on its way, or was lost and will be sent again: what it brings about
+    /// comes before any timer of a program and before any verdict. Waits for that, in real time; says whether
+    /// somebody moved. Inside the sandbox acknowledgements come at once.
+    pub(super) fn await_acknowledgement(&mut self) -> bool {
+        let ours: HashSet<u64> = self
+            .descriptors
+            .iter()
+            .filter(|(_, it)| matches!(&it.kind, Kind::Socket { protocol, .. } if protocol == "IPPROTO_TCP"))
+            .filter_map(|(_, it)| it.inode)
+            .collect();
+        if ours.is_empty() {
+            return false;
+        }
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let began = Instant::now();
+        while self.kernel.has_unacknowledged(&|inode| ours.contains(&inode)) {
+            if began.elapsed() > PATIENCE || settle::was_interrupted() {
+                return false;
+            }
+            settle::await_child_signal(Duration::from_millis(1));
+            if stop::has_pending_stop_of_any() {
+                self.note_wakes(Wakes::All);
+                return true;
+            }
+        }
+        // What the last acknowledgement brought about may have begun meanwhile.
+        self.note_wakes(Wakes::All);
+        stop::has_pending_stop_of_any() || self.anybody_awake()
+    }
+
+    /// A kernel timer that the lab does not hold either: a SYN that found the accept queue full is sent
     /// again after a second. Waits for that, in real time; says whether somebody moved.
     fn await_handshake(&mut self) -> bool {
         let is_connecting = |thread: &Thread| {
@@ -137,7 +168,7 @@ impl Tracer {
             return false;
         }
         const PATIENCE: Duration = Duration::from_millis(3_500);
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         while began.elapsed() < PATIENCE && !settle::was_interrupted() {
             if stop::has_pending_stop_of_any() {
                 self.note_wakes(Wakes::All);

@@ -12,7 +12,7 @@ use super::descriptors::{Open, Table, Timer};
 use super::handlers::Handlers;
 use super::launch::{Failure, Ours, Program};
 use super::memory::Tracee;
-use super::proc::{self, Sleep};
+use super::proc::{self, Link, Sleep};
 use super::stop::{self, AtCall, Gone, Status, Stopped, Why};
 use super::time_limits::TimeLimit;
 use super::{Stdin, Tracer, cannot_start};
@@ -102,7 +102,6 @@ pub struct InFlight {
     pub since: u64,
     /// The kernel's internal result when a signal interrupted it.
     pub interrupted: i64,
-    pub began_at: u64,
 }
 
 impl InFlight {
@@ -327,9 +326,18 @@ impl Tracer {
         }
         let Some(thread) = self.threads.get_mut(&key) else { return };
         thread.table = own;
+        if first {
+            // Sockets that the lab itself was started with and passes on.
+            for fd in proc::descriptors(tid) {
+                if matches!(proc::link(tid, fd), Some(Link::Socket(_))) {
+                    self.adopt(key, tid, own, fd);
+                }
+            }
+        }
         if serial {
             super::enter::hide_machine(&stopped, &mut self.random);
         }
+        let Some(thread) = self.threads.get_mut(&key) else { return };
         if first {
             thread.held = Some(Held::Ready(stopped));
         } else if stopped.resume_to_return().is_err() {

@@ -12,10 +12,21 @@ use crate::decode;
 use crate::event::SockAddr;
 use crate::tracer::Kernel;
 
-mod unix_diag;
+mod sock_diag;
 
-/// The running kernel.
-pub struct Sockets;
+use sock_diag::Diag;
+
+/// The running kernel, asked about the sockets of the network namespace that this was made in.
+pub struct Sockets {
+    diag: Option<Diag>,
+}
+
+impl Sockets {
+    /// Where netlink is forbidden, questions that need it have no answer.
+    pub fn here() -> Sockets {
+        Sockets { diag: Diag::open().ok() }
+    }
+}
 
 impl Kernel for Sockets {
     fn endpoints(&self, pid: i32, fd: i32) -> Option<(SockAddr, SockAddr)> {
@@ -57,7 +68,14 @@ impl Kernel for Sockets {
     }
 
     fn unix_peer(&self, inode: u64) -> Option<u64> {
-        unix_diag::peer(inode)
+        sock_diag::unix_peer(self.diag.as_ref()?, u32::try_from(inode).ok()?)
+    }
+
+    fn has_unacknowledged(&self, is_ours: &dyn Fn(u64) -> bool) -> bool {
+        let sockets = self.diag.as_ref().and_then(|diag| sock_diag::tcp_sockets(diag).ok());
+        sockets.is_some_and(|sockets| {
+            sockets.iter().any(|it| it.unacknowledged > 0 && is_ours(it.inode.into()))
+        })
     }
 }
 

@@ -55,6 +55,7 @@ impl Recorder {
             seed: self.seed,
             streams,
             allow_io_uring,
+            shared_ports: false,
             timeout: self.timeout,
         }
     }

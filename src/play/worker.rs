@@ -58,7 +58,8 @@ fn record(request: &Request, teller: &mut Teller) -> Result<()> {
     sandbox::furnish(&mut entered);
     tracer::catch_signals();
     teller.tell(&Told::Isolation(entered.isolation.clone()));
-    let tracer = Tracer::new(request.tracer.clone(), Box::new(wire::Sockets::here()))?;
+    let settings = tracer::Settings { shared_ports: !entered.has_network(), ..request.tracer.clone() };
+    let tracer = Tracer::new(settings, Box::new(wire::Sockets::here()))?;
     let mut run = Run::new(request, tracer)?;
     let (sockets, end) = run.go(teller)?;
     teller.tell(&Told::End { sockets, end });

@@ -318,9 +318,12 @@ impl Tracer {
     fn prepare(&mut self, key: Key, call: &mut InFlight, memory: Tracee) {
         let raw = *call.raw();
         match raw.nr as libc::c_long {
+            libc::SYS_bind if self.settings.shared_ports => {
+                self.kernel.reuse_address(self.process_of(key), raw.args[0] as i32);
+            }
             libc::SYS_connect | libc::SYS_bind | libc::SYS_listen | libc::SYS_sendto | libc::SYS_sendmsg
             | libc::SYS_sendmmsg
-                if self.is_serial() =>
+                if self.is_serial() && !self.settings.shared_ports =>
             {
                 self.fix_port(key, call, &raw, memory);
             }

@@ -59,6 +59,8 @@ pub trait Kernel {
     fn kind(&self, pid: i32, fd: i32) -> Option<(i32, i32, i32)>;
     /// If the socket is of an internet family and has no port yet, makes the kernel choose `port`.
     fn fix_port(&self, pid: i32, fd: i32, port: u16) -> bool;
+    /// Sets SO_REUSEADDR on a TCP socket.
+    fn reuse_address(&self, pid: i32, fd: i32);
     /// Lets a timerfd expire once, now.
     fn expire(&self, pid: i32, fd: i32) -> bool;
     /// The inode of the unix socket that this one is connected to.
@@ -76,6 +78,9 @@ pub struct Settings {
     pub streams: Streams,
     /// Whether io_uring is let through, unseen, rather than refused with ENOSYS.
     pub allow_io_uring: bool,
+    /// Whether the ports are those of the whole machine, for want of a network of the run's own. Then the kernel
+    /// chooses source ports as it likes, and TIME-WAIT of an earlier run does not stand in the way of a bind.
+    pub shared_ports: bool,
     /// Real time after which the run is ended, if any.
     pub timeout: Option<Duration>,
 }

@@ -23,6 +23,8 @@ pub enum Noise {
     SignalDefaults,
     /// What the loader and the runtime do before and beside the program.
     Loader,
+    /// An epoll instance that is closed at once: Python looks whether the kernel has them.
+    Probe,
     /// The C library asks for a name service that is not there.
     NameService,
 }
@@ -95,6 +97,10 @@ pub(super) fn noise(events: &[Event], names: &Names) -> BTreeMap<u64, Noise> {
         let Some(before) = before else { continue };
         if event.call == "close" && looks_at(before, event) {
             found.insert(before.seq, Noise::LookBeforeClose);
+        }
+        let probe = before.call.starts_with("epoll_create").then(|| names.made(before)).flatten();
+        if event.call == "close" && probe.is_some() && about(event) == probe {
+            found.extend([(before.seq, Noise::Probe), (event.seq, Noise::Probe)]);
         }
         let accepted = before.call.starts_with("accept").then(|| names.made(before)).flatten();
         if event.call == "getsockname" && accepted.is_some() && about(event) == accepted {

@@ -534,10 +534,11 @@ fn output_length(raw: &Raw, memory: Tracee) -> Option<i64> {
     Some(length as i64)
 }
 
-/// Whether rt_sigaction sets a function as handler, for a signal that no language runtime claims for itself.
+/// Whether rt_sigaction sets a function as handler, for a signal that no runtime claims for itself: 32 and 33 are
+/// the C library's own, nptl(7).
 fn sets_handler(raw: &Raw, memory: Tracee) -> bool {
     let signal = raw.args[0] as i32;
     let handler = memory.bytes(raw.args[1]).map(u64::from_le_bytes);
-    !matches!(signal, libc::SIGSEGV | libc::SIGBUS)
+    !matches!(signal, libc::SIGSEGV | libc::SIGBUS | 32 | 33)
         && handler.is_some_and(|handler| handler > libc::SIG_IGN as u64)
 }

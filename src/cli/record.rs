@@ -70,8 +70,8 @@ pub fn record(
     color: ColorChoice,
 ) -> Result<Outcome> {
     drawing.check()?;
-    let request = Request { lesson, roles, tracer, sandbox: sandbox::Settings::default() };
     let live = drawing.is_live();
+    let request = Request { lesson, roles, tracer, sandbox: sandbox::Settings::default(), live };
     let recording = play::play(&request, &mut |event| {
         if live {
             to_stdout(&crate::render::json::jsonl(event));

@@ -52,7 +52,14 @@ impl Tracer {
         if !at.native {
             call.call.name = Cow::Borrowed("foreign call");
             call.call.args.clear();
-            return self.answer(key, stopped, call, -i64::from(libc::ENOSYS), Shown::Yes, Some(FOREIGN));
+            return self.answer(
+                key,
+                stopped,
+                call,
+                -i64::from(libc::ENOSYS),
+                Shown::Yes,
+                Some(FOREIGN),
+            );
         }
         if self.is_serial() {
             if let Some(result) = self.answer_about_time(key, &raw, memory) {
@@ -66,11 +73,13 @@ impl Tracer {
                 self.count(false, Shown::No);
                 stopped.resume(0)
             }
-            Plan::Answer(result, shown, note) => self.answer(key, stopped, call, result, shown, note),
+            Plan::Answer(result, shown, note) => {
+                self.answer(key, stopped, call, result, shown, note)
+            }
             Plan::Watch(shown) => {
                 call.shown = shown;
                 if self.is_serial() {
-                    call.limit = self.limit_of(key, &call, memory);
+                    call.limit = self.limit_of(&call, memory);
                 }
                 self.prepare(key, &mut call, memory);
                 self.ask_kernel(key, stopped, call, true)
@@ -154,9 +163,11 @@ impl Tracer {
                 Some(length) => Plan::Answer(length, Shown::No, None),
                 None => Plan::Watch(Shown::No),
             },
-            libc::SYS_rt_sigaction => {
-                Plan::Watch(if sets_handler(raw, self.memory(key)) { Shown::Yes } else { Shown::No })
-            }
+            libc::SYS_rt_sigaction => Plan::Watch(if sets_handler(raw, self.memory(key)) {
+                Shown::Yes
+            } else {
+                Shown::No
+            }),
             libc::SYS_futex
             | libc::SYS_sched_getaffinity
             | libc::SYS_semop
@@ -321,7 +332,11 @@ impl Tracer {
             libc::SYS_bind if self.settings.shared_ports => {
                 self.kernel.reuse_address(self.process_of(key), raw.args[0] as i32);
             }
-            libc::SYS_connect | libc::SYS_bind | libc::SYS_listen | libc::SYS_sendto | libc::SYS_sendmsg
+            libc::SYS_connect
+            | libc::SYS_bind
+            | libc::SYS_listen
+            | libc::SYS_sendto
+            | libc::SYS_sendmsg
             | libc::SYS_sendmmsg
                 if self.is_serial() && !self.settings.shared_ports =>
             {
@@ -367,13 +382,12 @@ impl Tracer {
     }
 
     /// The time limit of a call, from its arguments or from its socket's options.
-    fn limit_of(&self, key: Key, call: &InFlight, memory: Tracee) -> Option<time_limits::TimeLimit> {
+    fn limit_of(&self, call: &InFlight, memory: Tracee) -> Option<time_limits::TimeLimit> {
         let raw = call.raw();
         if let Some(limit) = time_limits::of(raw, memory, &self.clock) {
             return Some(limit);
         }
         let description = self.descriptors.get(call.open?);
-        let _ = key;
         timers::socket_limit(raw, description, self.clock.now())
     }
 }
@@ -513,7 +527,8 @@ fn output_length(raw: &Raw, memory: Tracee) -> Option<i64> {
     const UIO_MAXIOV: u64 = 1024;
     let [_, addr, count, ..] = raw.args;
     let readable = |addr: u64, length: u64| {
-        length == 0 || (memory.bytes::<1>(addr).is_some() && memory.bytes::<1>(addr + length - 1).is_some())
+        length == 0
+            || (memory.bytes::<1>(addr).is_some() && memory.bytes::<1>(addr + length - 1).is_some())
     };
     if raw.nr == libc::SYS_write as u64 {
         return (count <= MOST && readable(addr, count)).then_some(count as i64);
@@ -525,7 +540,8 @@ fn output_length(raw: &Raw, memory: Tracee) -> Option<i64> {
     for at in 0..count {
         let iovec: [u8; 16] = memory.bytes(addr + 16 * at)?;
         let (base, piece) = iovec.split_at(8);
-        let [base, piece] = [base, piece].map(|it| u64::from_le_bytes(it.try_into().unwrap_or_default()));
+        let [base, piece] =
+            [base, piece].map(|it| u64::from_le_bytes(it.try_into().unwrap_or_default()));
         length = length.checked_add(piece).filter(|&length| length <= MOST)?;
         if !readable(base, piece) {
             return None;

@@ -46,7 +46,9 @@ impl Handlers {
     ///
     /// Source: signal(7), "Interruption of system calls"; the results are in include/linux/errno.h.
     pub fn gives_eintr(&self, signal: i32, interrupted: i64) -> bool {
-        let Some(action) = self.0.get(&signal).filter(|_| self.catches(signal)) else { return false };
+        let Some(action) = self.0.get(&signal).filter(|_| self.catches(signal)) else {
+            return false;
+        };
         match interrupted {
             ERESTARTNOINTR => false,
             ERESTARTSYS => action.flags & libc::SA_RESTART as u64 == 0,

@@ -111,6 +111,8 @@ mod bounds {
     pub const IDLE_TIMERS: u32 = 200;
     /// Events of one run in lockstep.
     pub const EVENTS: u64 = 1_000_000;
+    /// Bytes of the programs' data that one recording keeps.
+    pub const BYTES: u64 = 64 << 20;
     /// Processor time without a call after which another thread is let in.
     pub const COMPUTES: Duration = Duration::from_secs(1);
     /// Processor time without a call after which the run is ended.
@@ -152,6 +154,8 @@ pub struct Tracer {
     stop: Option<Reason>,
 
     seq: u64,
+    /// Bytes of data that the recording holds so far.
+    kept: u64,
     out: VecDeque<Box<Event>>,
 }
 
@@ -192,6 +196,7 @@ impl Tracer {
             backlog: proc::Backlog::open(),
             stop: None,
             seq: 0,
+            kept: 0,
             out: VecDeque::new(),
         })
     }
@@ -278,7 +283,8 @@ impl Tracer {
         self.streak = 0;
         let after = self.current.filter(|_| rotate);
         let later = after.and_then(|after| {
-            let mut later = self.threads.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded));
+            let mut later =
+                self.threads.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded));
             later.find(|(_, thread)| can_run(thread))
         });
         let found = later.or_else(|| self.threads.iter().find(|(_, thread)| can_run(thread)));
@@ -288,7 +294,9 @@ impl Tracer {
     /// Lets the chosen thread go on from its stop.
     fn act(&mut self, key: Key) {
         self.current = Some(key);
-        let Some(held) = self.threads.get_mut(&key).and_then(|thread| thread.held.take()) else { return };
+        let Some(held) = self.threads.get_mut(&key).and_then(|thread| thread.held.take()) else {
+            return;
+        };
         let done = match held {
             Held::Ready(stopped) => stopped.resume(0),
             Held::Entry(stopped, at) => self.enter(key, stopped, at),
@@ -325,7 +333,7 @@ impl Tracer {
     pub fn waits_for_input(&self) -> Option<usize> {
         let reads_stdin = |thread: &&Thread| {
             let call = thread.call.as_ref();
-            call.is_some_and(|call| call.blocked && self.waits_on_stdin(thread, call))
+            call.is_some_and(|call| call.blocked && self.watches_stdin(thread, call))
         };
         let open = |role: usize| self.roles[role].stdin.is_some();
         self.threads.values().filter(reads_stdin).map(|thread| thread.role).find(|&role| open(role))

@@ -48,7 +48,8 @@ impl Tracer {
             if self.should_stop() {
                 return Ok(());
             }
-            let awake = self.current.filter(|&key| self.is_awake(key)).or_else(|| self.first_awake());
+            let awake =
+                self.current.filter(|&key| self.is_awake(key)).or_else(|| self.first_awake());
             if let Some(key) = awake {
                 self.pause(&mut looks, Some(key));
                 continue;
@@ -85,7 +86,9 @@ impl Tracer {
                 }
                 Ok(None) | Err(Errno::ECHILD) => return Ok(any),
                 Err(Errno::EINTR) => {}
-                Err(errno) => return Err(Error::System { doing: "wait for the programs".into(), errno }),
+                Err(errno) => {
+                    return Err(Error::System { doing: "wait for the programs".into(), errno });
+                }
             }
         }
     }

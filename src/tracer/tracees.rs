@@ -269,7 +269,8 @@ impl Tracer {
     fn on_child(&mut self, key: Key, stopped: Stopped) -> std::result::Result<(), Gone> {
         let tid = stopped.message()?;
         let Some(parent) = self.threads.get_mut(&key) else { return Ok(()) };
-        let flags = parent.call.as_ref().map_or(0, |call| clone_flags(call.raw(), Tracee(parent.tid)));
+        let flags =
+            parent.call.as_ref().map_or(0, |call| clone_flags(call.raw(), Tracee(parent.tid)));
         parent.in_vfork = flags & libc::CLONE_VFORK as u64 != 0;
         let (process, table) = (parent.process, parent.table);
         let table = if flags & libc::CLONE_FILES as u64 != 0 {
@@ -376,7 +377,9 @@ impl Tracer {
 
     /// Threads of the same process that have not been seen to die.
     pub(super) fn has_living_siblings(&self, thread: &Thread) -> bool {
-        self.threads.values().any(|other| other.process == thread.process && other.tid != thread.tid)
+        self.threads
+            .values()
+            .any(|other| other.process == thread.process && other.tid != thread.tid)
     }
 
     /// The other threads of a process: they are about to die with it.

@@ -109,7 +109,10 @@ fn address(socket: &OwnedFd, ask: AskName) -> Option<SockAddr> {
         if ask(socket.as_raw_fd(), storage.as_mut_ptr().cast(), &mut length) != 0 {
             return None;
         }
-        std::slice::from_raw_parts(storage.as_ptr().cast::<u8>(), size_of::<libc::sockaddr_storage>())
+        std::slice::from_raw_parts(
+            storage.as_ptr().cast::<u8>(),
+            size_of::<libc::sockaddr_storage>(),
+        )
     };
     decode::sockaddr(bytes.get(..length as usize)?)
 }

@@ -28,7 +28,12 @@ impl Diag {
     /// Sends one request and hands each message of the answer, without its header, to `take`.
     ///
     /// `flags`: `NLM_F_DUMP` for a whole table, 0 for one socket.
-    pub fn ask(&self, flags: i32, request: &[u8], mut take: impl FnMut(&[u8])) -> Result<(), Errno> {
+    pub fn ask(
+        &self,
+        flags: i32,
+        request: &[u8],
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), Errno> {
         let length = HEADER + request.len();
         let mut message = Vec::with_capacity(length);
         message.extend((length as u32).to_ne_bytes());

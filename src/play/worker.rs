@@ -194,7 +194,7 @@ impl<'a> Run<'a> {
         let Some(role) = self.tracer.waits_for_input() else { return false };
         let place = self.started[role];
         match &self.request.roles[place].input {
-            Input::Idle => return false,
+            Input::Idle => false,
             Input::Lines(_) => match self.lines[place].next() {
                 Some(line) => self.tracer.type_in(role, format!("{line}\n").as_bytes()),
                 None => self.end_input(role),

@@ -319,7 +319,7 @@ impl Tracer {
         let length = raw.args[1].min(MOST) as usize;
         let mut bytes = Vec::with_capacity(length + 8);
         while bytes.len() < length {
-            bytes.extend(self.random.next().to_le_bytes());
+            bytes.extend(self.random.draw().to_le_bytes());
         }
         bytes.truncate(length);
         self.memory(key).write(raw.args[0], &bytes).then_some(length as i64)
@@ -419,7 +419,7 @@ pub fn hide_machine(stopped: &Stopped, random: &mut Random) {
                 memory.write(at, &AT_IGNORE.to_le_bytes());
             }
             libc::AT_RANDOM => {
-                let bytes = [random.next().to_le_bytes(), random.next().to_le_bytes()].concat();
+                let bytes = [random.draw().to_le_bytes(), random.draw().to_le_bytes()].concat();
                 memory.write(value, &bytes);
             }
             _ => {}

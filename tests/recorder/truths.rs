@@ -77,6 +77,39 @@ fn exec_from_a_thread_that_is_not_the_leader_goes_on_as_the_program() {
 }
 
 #[test]
+fn fifty_images_in_a_row_are_one_process_with_one_socket() {
+    for schedule in BOTH {
+        let run = need!(on("exec_chain", &["50"])).schedule(schedule).run();
+        let recording = run.finished_with(0);
+        let said = calls(&recording, "send");
+        assert_eq!(said.len(), 1, "{schedule}:\n{}", outline(&recording));
+        assert_eq!((said[0].process, said[0].thread), (1, 1), "{schedule}");
+        assert!(said[0].socket.is_some(), "{schedule}");
+    }
+}
+
+#[test]
+fn threads_that_outlive_the_first_are_followed_to_the_end() {
+    for schedule in BOTH {
+        let recording = need!(on("leader_exits", &[])).schedule(schedule).run().finished_with(8);
+        let heard = calls(&recording, "recv");
+        assert_eq!(heard.len(), 1, "{schedule}:\n{}", outline(&recording));
+        assert_eq!(heard[0].ret, Some(5), "{schedule}");
+    }
+}
+
+#[test]
+fn a_child_that_asks_not_to_be_traced_is_traced() {
+    for schedule in BOTH {
+        let recording = need!(on("untraced", &[])).schedule(schedule).run().finished_with(0);
+        let senders: BTreeSet<u32> =
+            calls(&recording, "send").iter().map(|event| event.process).collect();
+        assert_eq!(senders.len(), 2, "{schedule}:\n{}", outline(&recording));
+        assert!(!senders.contains(&1), "{schedule}:\n{}", outline(&recording));
+    }
+}
+
+#[test]
 fn five_hundred_threads_wait_and_are_woken() {
     for schedule in BOTH {
         let recording = need!(on("many_threads", &[])).schedule(schedule).run().finished_with(0);

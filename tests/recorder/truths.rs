@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use socket_lab::event::{Ending, Event, Kind, Reason, Recording, SocketId};
 
 use crate::support::{
-    Lab, c, calls, fd, first_ending, has_signal, lab, need, outline, text, unique,
+    BOUND, Lab, c, calls, fd, first_ending, has_signal, lab, need, outline, text, unique,
 };
 
 /// A program's recording under each schedule that gives it the same story.
@@ -281,7 +281,8 @@ fn a_program_that_traces_is_refused_as_under_any_tracer_and_goes_on() {
 // What never ends
 
 fn ended_by_the_lab(mode: &str, allowed: &[Reason]) {
-    let run = need!(on("forever", &[mode])).run();
+    // The bound on computing counts processor time, which a busy machine hands out slowly.
+    let run = need!(on("forever", &[mode])).bound(3 * BOUND).run();
     let recording = run.recording();
     let fits = |reason: &Reason| {
         std::mem::discriminant(reason) == std::mem::discriminant(&recording.end.reason)

@@ -91,6 +91,12 @@ impl Lab {
         self
     }
 
+    /// How long it may take, where that is not [`BOUND`].
+    pub fn bound(mut self, bound: Duration) -> Lab {
+        self.bound = bound;
+        self
+    }
+
     /// `--role name=command`, the command's words quoted as a shell needs them.
     pub fn role(mut self, name: &str, command: &[&str]) -> Lab {
         let words = shell_words::join(command);
@@ -131,6 +137,8 @@ impl Lab {
         if let Some(uid) = self.uid {
             command.uid(uid).gid(uid);
         }
+        // As a shell does: Ctrl-C then goes to the lab and all that it has started, and not to us.
+        command.process_group(0);
         let child = command.spawn().expect("lab starts");
         Running { child, output, stdout, stderr, lab: self, began: Instant::now() }
     }

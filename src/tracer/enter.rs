@@ -246,6 +246,12 @@ impl Tracer {
             }
             registers.write()?;
         }
+        let raw = call.raw();
+        if raw.nr == libc::SYS_clone as u64 && raw.args[0] & UNTRACED != 0 {
+            let mut registers = stopped.registers()?;
+            registers.set_arg(0, raw.args[0] & !UNTRACED);
+            registers.write()?;
+        }
         let pid = self.process_of(key);
         let cpu = super::proc::cpu_time(pid);
         let Some(thread) = self.threads.get_mut(&key) else { return Ok(()) };
@@ -346,11 +352,12 @@ impl Tracer {
             libc::SYS_timerfd_settime if self.is_serial() => timers::borrow_timer(call, memory),
             // Nothing may escape the tracer.
             libc::SYS_clone3 => {
-                const UNTRACED: u64 = libc::CLONE_UNTRACED as u64;
-                if let Some(flags) = memory.bytes(raw.args[0]).map(u64::from_le_bytes)
-                    && flags & UNTRACED != 0
+                if let Some(flags) = memory.bytes::<8>(raw.args[0])
+                    && u64::from_le_bytes(flags) & UNTRACED != 0
                 {
-                    memory.write(raw.args[0], &(flags & !UNTRACED).to_le_bytes());
+                    let traced = u64::from_le_bytes(flags) & !UNTRACED;
+                    memory.write(raw.args[0], &traced.to_le_bytes());
+                    call.borrowed.push((raw.args[0], flags.to_vec()));
                 }
             }
             _ => {}
@@ -427,6 +434,9 @@ pub fn hide_machine(stopped: &Stopped, random: &mut Random) {
         at += 16;
     }
 }
+
+/// The flag by which a new thread would not be traced.
+const UNTRACED: u64 = libc::CLONE_UNTRACED as u64;
 
 const REFUSED: &str = "refused by the lab: io_uring would hide the socket calls";
 const FOREIGN: &str = "refused by the lab: a call through another architecture's table";

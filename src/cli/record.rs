@@ -59,6 +59,7 @@ impl Recorder {
             seed: self.seed,
             streams,
             allow_io_uring,
+            shared_ports: false,
             timeout: self.timeout,
         }
     }
@@ -73,8 +74,8 @@ pub fn record(
     color: ColorChoice,
 ) -> Result<Outcome> {
     drawing.check()?;
-    let request = Request { lesson, roles, tracer, sandbox: sandbox::Settings::default() };
     let live = drawing.is_live();
+    let request = Request { lesson, roles, tracer, sandbox: sandbox::Settings::default(), live };
     let recording = play::play(&request, &mut |event| {
         if live {
             to_stdout(&format!("{}\n", crate::render::json::jsonl(event)));

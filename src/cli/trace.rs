@@ -43,7 +43,8 @@ impl Trace {
     pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
         if self.pid.is_some() {
             return Err(Error::Usage {
-                why: "cannot trace a process that runs already: its sockets' past would be missing".into(),
+                why: "cannot trace a process that runs already: its sockets' past would be missing"
+                    .into(),
                 next: "lab trace -- CMD".into(),
             });
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lab                             worker (the same program, started anew)
-//!  play() ── request, a line ───→  enter the sandbox → pid 1 → tracer.next_step() … 
+//!  play() ── request, a line ───→  enter the sandbox → pid 1 → tracer.next_step() …
 //!         ←── told, line by line ─  isolation, events, end
 //! ```
 //!
@@ -36,6 +36,8 @@ pub struct Request {
     pub roles: Vec<Part>,
     pub tracer: tracer::Settings,
     pub sandbox: sandbox::Settings,
+    /// Whether each event is wanted at once rather than when nobody can move.
+    pub live: bool,
 }
 
 /// A program and when it starts.
@@ -129,7 +131,8 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
         arch: std::env::consts::ARCH.into(),
         kernel: machine.map(|it| it.release().to_string_lossy().into_owned()).unwrap_or_default(),
         schedule: request.tracer.schedule,
-        seed: (request.tracer.schedule == crate::event::Schedule::Random).then_some(request.tracer.seed),
+        seed: (request.tracer.schedule == crate::event::Schedule::Random)
+            .then_some(request.tracer.seed),
         roles: request.roles.iter().map(Part::as_role).collect(),
         sockets,
         events,

@@ -73,7 +73,9 @@ fn record(request: &Request, teller: &mut Teller) -> Result<()> {
     sandbox::furnish(&mut entered);
     tracer::catch_signals();
     teller.tell(&Told::Isolation(entered.isolation.clone()));
-    let tracer = Tracer::new(request.tracer.clone(), Box::new(wire::Sockets))?;
+    let settings =
+        tracer::Settings { shared_ports: !entered.has_network(), ..request.tracer.clone() };
+    let tracer = Tracer::new(settings, Box::new(wire::Sockets::here()))?;
     let mut run = Run::new(request, tracer)?;
     let (sockets, end) = run.go(teller)?;
     teller.tell(&Told::End { sockets, end });
@@ -130,6 +132,9 @@ impl<'a> Run<'a> {
                 Step::Event(event) => {
                     self.start_after(&event)?;
                     teller.tell(&Told::Event(event));
+                    if self.request.live {
+                        teller.flush();
+                    }
                 }
                 Step::Quiet => {
                     teller.flush();
@@ -153,7 +158,8 @@ impl<'a> Run<'a> {
 
     fn start(&mut self, place: usize) -> Result<()> {
         let Part { name, command, env, .. } = &self.request.roles[place];
-        let program = tracer::launch::Program { command: command.clone(), env: env.clone(), dir: None };
+        let program =
+            tracer::launch::Program { command: command.clone(), env: env.clone(), dir: None };
         self.tracer.start(name, &program)?;
         self.to_come.retain(|&other| other != place);
         self.started.push(place);
@@ -184,7 +190,8 @@ impl<'a> Run<'a> {
         }
         self.names.learn(event, &self.tracer.sockets());
         for place in self.to_come.clone() {
-            let matches = self.after[place].as_ref().is_some_and(|it| it.matches_event(event, &self.names));
+            let matches =
+                self.after[place].as_ref().is_some_and(|it| it.matches_event(event, &self.names));
             if matches {
                 self.start(place)?;
             }
@@ -202,14 +209,15 @@ impl<'a> Run<'a> {
         let Some(role) = self.tracer.waits_for_input() else { return false };
         let place = self.started[role];
         match &self.request.roles[place].input {
-            Input::Idle => return false,
+            Input::Idle => false,
             Input::Lines(_) => match self.lines[place].next() {
                 Some(line) => self.tracer.type_in(role, format!("{line}\n").as_bytes()),
                 None => self.end_input(role),
             },
             Input::FromLab => {
                 let mut line = Vec::new();
-                let read = BufReader::with_capacity(1, std::io::stdin().lock()).read_until(b'\n', &mut line);
+                let read = BufReader::with_capacity(1, std::io::stdin().lock())
+                    .read_until(b'\n', &mut line);
                 match read {
                     Ok(1..) => self.tracer.type_in(role, &line),
                     _ => self.end_input(role),

@@ -20,7 +20,8 @@
 //!
 //! **Nothing outlives the lab.** Worker and pid 1 die with their parents (PR_SET_PDEATHSIG), and a pid
 //! namespace dies with its pid 1. Where there is none, pid 1's place is taken by a subreaper, the tracees die by
-//! PTRACE_O_EXITKILL, and the stub kills whatever is left.
+//! PTRACE_O_EXITKILL, and the stub kills whatever is left; only a process that nobody
+//! traces, under a stub that was itself killed by SIGKILL, could stay.
 //!
 //! **Pid 1 is deaf.** The kernel drops every signal for which the first process of a pid namespace has no handler,
 //! SIGKILL from outside excepted. Whoever runs there installs handlers for SIGINT, SIGTERM and SIGHUP;

@@ -529,6 +529,23 @@ mod tests {
     }
 
     #[test]
+    fn a_runtime_that_looks_at_its_streams_is_not_shown() {
+        use sample::{Sample, arg, fd, named};
+        let mut s = Sample::new(None, &["server"]);
+        let who = ("server", 1, 1);
+        let out = s.object("server", crate::event::Kind::Stdout, None);
+        let ask = vec![arg("fd", fd(1, out)), arg("request", named(0x5401, "TCGETS"))];
+        s.event(who, "ioctl", ask, Some(0), "");
+        let look = vec![arg("fd", fd(1, out)), arg("cmd", named(1, "F_GETFD"))];
+        s.event(who, "fcntl", look, Some(0), "");
+        let set = vec![arg("fd", fd(1, out)), arg("cmd", named(4, "F_SETFL"))];
+        s.event(who, "fcntl", set, Some(0), "");
+        let timeline = timeline(&s.0);
+        assert_eq!(timeline.dropped, [(1, Noise::LookAtStream), (2, Noise::LookAtStream)]);
+        assert_eq!(timeline.rows.len(), 1);
+    }
+
+    #[test]
     fn repeats_fold_into_one_row_with_all_their_events() {
         let timeline = timeline(&sample::troubles());
         let folded = timeline.row(6).unwrap();

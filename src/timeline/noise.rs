@@ -13,6 +13,8 @@ pub enum Noise {
     LookBeforeClose,
     /// poll of descriptors 0 to 2 that waits for nothing: the runtime looks whether they are open.
     StartupPoll,
+    /// fcntl(F_GETFD) or a terminal's ioctl on a standard stream: the runtime looks what it has been given.
+    LookAtStream,
     /// getsockname of a connection just accepted: Python's socket object asks for its family.
     NameAfterAccept,
     /// close of a descriptor that is no object of the recording, such as a file.
@@ -21,6 +23,8 @@ pub enum Noise {
     SignalDefaults,
     /// What the loader and the runtime do before and beside the program.
     Loader,
+    /// An epoll instance that is closed at once: Python looks whether the kernel has them.
+    Probe,
     /// The C library asks for a name service that is not there.
     NameService,
 }
@@ -94,6 +98,10 @@ pub(super) fn noise(events: &[Event], names: &Names) -> BTreeMap<u64, Noise> {
         if event.call == "close" && looks_at(before, event) {
             found.insert(before.seq, Noise::LookBeforeClose);
         }
+        let probe = before.call.starts_with("epoll_create").then(|| names.made(before)).flatten();
+        if event.call == "close" && probe.is_some() && about(event) == probe {
+            found.extend([(before.seq, Noise::Probe), (event.seq, Noise::Probe)]);
+        }
         let accepted = before.call.starts_with("accept").then(|| names.made(before)).flatten();
         if event.call == "getsockname" && accepted.is_some() && about(event) == accepted {
             found.insert(event.seq, Noise::NameAfterAccept);
@@ -111,6 +119,7 @@ fn alone(event: &Event, names: &Names, started: bool) -> Option<Noise> {
         return Some(Noise::NameService);
     }
     match event.call.as_ref() {
+        "fcntl" | "ioctl" if looks_at_stream(event) => Some(Noise::LookAtStream),
         "poll" | "ppoll" if !started && polls_standard_streams(event) => Some(Noise::StartupPoll),
         // A failed one is a program that closes what it has not got: that is shown.
         "close" if event.errno.is_none() && event.ret == Some(0) => {
@@ -138,6 +147,13 @@ fn names_a_file(event: &Event) -> bool {
             event.args.first().map(|arg| &arg.value),
             Some(Value::Fd { value: 3.., socket: None })
         )
+}
+
+fn looks_at_stream(event: &Event) -> bool {
+    let [stream, request, ..] = event.args.as_slice() else { return false };
+    matches!(stream.value, Value::Fd { value: 0..=2, .. })
+        && matches!(&request.value, Value::Named { text, .. }
+            if matches!(text.as_str(), "F_GETFD" | "TCGETS" | "TCGETS2" | "TIOCGWINSZ" | "TIOCGPGRP"))
 }
 
 fn looks_at(before: &Event, close: &Event) -> bool {

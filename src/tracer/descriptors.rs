@@ -45,8 +45,6 @@ pub struct Description {
     pub timer: Option<Timer>,
     /// Times that it fired with nothing else happening.
     pub timer_fires: u32,
-    /// How many of its descriptors are on their way in a message (SCM_RIGHTS).
-    in_flight: usize,
 }
 
 /// A timer of a timerfd or of setitimer(2).
@@ -92,7 +90,6 @@ impl Descriptors {
             timer_clock: libc::CLOCK_MONOTONIC,
             timer: None,
             timer_fires: 0,
-            in_flight: 0,
         });
         Open(self.all.len() - 1)
     }
@@ -121,21 +118,11 @@ impl Descriptors {
         id
     }
 
-    /// The description that was given this public id.
-    pub fn by_id(&self, id: SocketId) -> Option<Open> {
-        self.all.iter().position(|description| description.id == Some(id)).map(Open)
-    }
-
     /// What events have spoken of, in order of first mention.
     pub fn mentioned(&self) -> Vec<Socket> {
         let mut sockets: Vec<Socket> = self.all.iter().filter_map(|it| self.public(it)).collect();
         sockets.sort_by_key(|socket| socket.id);
         sockets
-    }
-
-    /// The public form of one description, if an event has spoken of it.
-    pub fn socket(&self, open: Open) -> Option<Socket> {
-        self.public(&self.all[open.0])
     }
 
     fn public(&self, description: &Description) -> Option<Socket> {
@@ -220,27 +207,9 @@ impl Descriptors {
         self.tables[table.0].open.keys().copied().collect()
     }
 
-    /// How many descriptors, in all tables and in messages under way, refer to `open`.
-    pub fn references(&self, open: Open) -> usize {
-        let held = self.tables.iter().flat_map(|table| table.open.values());
-        held.filter(|&&held| held == open).count() + self.all[open.0].in_flight
-    }
-
     /// Whether any descriptor of `table` refers to `open`.
     pub fn holds(&self, table: Table, open: Open) -> bool {
         self.tables[table.0].open.values().any(|&held| held == open)
-    }
-
-    /// A descriptor of `open` was sent in a message (SCM_RIGHTS) and is under way.
-    pub fn pass(&mut self, open: Open) {
-        self.all[open.0].in_flight += 1;
-    }
-
-    /// A descriptor that came out of a message refers to `open`.
-    pub fn receive(&mut self, table: Table, fd: i32, open: Open) {
-        let in_flight = &mut self.all[open.0].in_flight;
-        *in_flight = in_flight.saturating_sub(1);
-        self.set(table, fd, open);
     }
 
     /// The socket or the end of a pipe with this inode, if it is followed.

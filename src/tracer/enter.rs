@@ -46,14 +46,20 @@ impl Tracer {
             limit: None,
             borrowed: Vec::new(),
             blocked: false,
-            since: 0,
+            since: self.seq,
             interrupted: 0,
-            began_at: self.elapsed(),
         };
         if !at.native {
             call.call.name = Cow::Borrowed("foreign call");
             call.call.args.clear();
-            return self.answer(key, stopped, call, -i64::from(libc::ENOSYS), Shown::Yes, Some(FOREIGN));
+            return self.answer(
+                key,
+                stopped,
+                call,
+                -i64::from(libc::ENOSYS),
+                Shown::Yes,
+                Some(FOREIGN),
+            );
         }
         if self.is_serial() {
             if let Some(result) = self.answer_about_time(key, &raw, memory) {
@@ -67,11 +73,13 @@ impl Tracer {
                 self.count(false, Shown::No);
                 stopped.resume(0)
             }
-            Plan::Answer(result, shown, note) => self.answer(key, stopped, call, result, shown, note),
+            Plan::Answer(result, shown, note) => {
+                self.answer(key, stopped, call, result, shown, note)
+            }
             Plan::Watch(shown) => {
                 call.shown = shown;
                 if self.is_serial() {
-                    call.limit = self.limit_of(key, &call, memory);
+                    call.limit = self.limit_of(&call, memory);
                 }
                 self.prepare(key, &mut call, memory);
                 self.ask_kernel(key, stopped, call, true)
@@ -155,9 +163,11 @@ impl Tracer {
                 Some(length) => Plan::Answer(length, Shown::No, None),
                 None => Plan::Watch(Shown::No),
             },
-            libc::SYS_rt_sigaction => {
-                Plan::Watch(if sets_handler(raw, self.memory(key)) { Shown::Yes } else { Shown::No })
-            }
+            libc::SYS_rt_sigaction => Plan::Watch(if sets_handler(raw, self.memory(key)) {
+                Shown::Yes
+            } else {
+                Shown::No
+            }),
             libc::SYS_futex
             | libc::SYS_sched_getaffinity
             | libc::SYS_semop
@@ -236,6 +246,12 @@ impl Tracer {
             }
             registers.write()?;
         }
+        let raw = call.raw();
+        if raw.nr == libc::SYS_clone as u64 && raw.args[0] & UNTRACED != 0 {
+            let mut registers = stopped.registers()?;
+            registers.set_arg(0, raw.args[0] & !UNTRACED);
+            registers.write()?;
+        }
         let pid = self.process_of(key);
         let cpu = super::proc::cpu_time(pid);
         let Some(thread) = self.threads.get_mut(&key) else { return Ok(()) };
@@ -309,7 +325,7 @@ impl Tracer {
         let length = raw.args[1].min(MOST) as usize;
         let mut bytes = Vec::with_capacity(length + 8);
         while bytes.len() < length {
-            bytes.extend(self.random.next().to_le_bytes());
+            bytes.extend(self.random.draw().to_le_bytes());
         }
         bytes.truncate(length);
         self.memory(key).write(raw.args[0], &bytes).then_some(length as i64)
@@ -319,9 +335,16 @@ impl Tracer {
     fn prepare(&mut self, key: Key, call: &mut InFlight, memory: Tracee) {
         let raw = *call.raw();
         match raw.nr as libc::c_long {
-            libc::SYS_connect | libc::SYS_bind | libc::SYS_listen | libc::SYS_sendto | libc::SYS_sendmsg
+            libc::SYS_bind if self.settings.shared_ports => {
+                self.kernel.reuse_address(self.process_of(key), raw.args[0] as i32);
+            }
+            libc::SYS_connect
+            | libc::SYS_bind
+            | libc::SYS_listen
+            | libc::SYS_sendto
+            | libc::SYS_sendmsg
             | libc::SYS_sendmmsg
-                if self.is_serial() =>
+                if self.is_serial() && !self.settings.shared_ports =>
             {
                 self.fix_port(key, call, &raw, memory);
             }
@@ -329,11 +352,12 @@ impl Tracer {
             libc::SYS_timerfd_settime if self.is_serial() => timers::borrow_timer(call, memory),
             // Nothing may escape the tracer.
             libc::SYS_clone3 => {
-                const UNTRACED: u64 = libc::CLONE_UNTRACED as u64;
-                if let Some(flags) = memory.bytes(raw.args[0]).map(u64::from_le_bytes)
-                    && flags & UNTRACED != 0
+                if let Some(flags) = memory.bytes::<8>(raw.args[0])
+                    && u64::from_le_bytes(flags) & UNTRACED != 0
                 {
-                    memory.write(raw.args[0], &(flags & !UNTRACED).to_le_bytes());
+                    let traced = u64::from_le_bytes(flags) & !UNTRACED;
+                    memory.write(raw.args[0], &traced.to_le_bytes());
+                    call.borrowed.push((raw.args[0], flags.to_vec()));
                 }
             }
             _ => {}
@@ -365,13 +389,12 @@ impl Tracer {
     }
 
     /// The time limit of a call, from its arguments or from its socket's options.
-    fn limit_of(&self, key: Key, call: &InFlight, memory: Tracee) -> Option<time_limits::TimeLimit> {
+    fn limit_of(&self, call: &InFlight, memory: Tracee) -> Option<time_limits::TimeLimit> {
         let raw = call.raw();
         if let Some(limit) = time_limits::of(raw, memory, &self.clock) {
             return Some(limit);
         }
         let description = self.descriptors.get(call.open?);
-        let _ = key;
         timers::socket_limit(raw, description, self.clock.now())
     }
 }
@@ -403,7 +426,7 @@ pub fn hide_machine(stopped: &Stopped, random: &mut Random) {
                 memory.write(at, &AT_IGNORE.to_le_bytes());
             }
             libc::AT_RANDOM => {
-                let bytes = [random.next().to_le_bytes(), random.next().to_le_bytes()].concat();
+                let bytes = [random.draw().to_le_bytes(), random.draw().to_le_bytes()].concat();
                 memory.write(value, &bytes);
             }
             _ => {}
@@ -411,6 +434,9 @@ pub fn hide_machine(stopped: &Stopped, random: &mut Random) {
         at += 16;
     }
 }
+
+/// The flag by which a new thread would not be traced.
+const UNTRACED: u64 = libc::CLONE_UNTRACED as u64;
 
 const REFUSED: &str = "refused by the lab: io_uring would hide the socket calls";
 const FOREIGN: &str = "refused by the lab: a call through another architecture's table";
@@ -511,7 +537,8 @@ fn output_length(raw: &Raw, memory: Tracee) -> Option<i64> {
     const UIO_MAXIOV: u64 = 1024;
     let [_, addr, count, ..] = raw.args;
     let readable = |addr: u64, length: u64| {
-        length == 0 || (memory.bytes::<1>(addr).is_some() && memory.bytes::<1>(addr + length - 1).is_some())
+        length == 0
+            || (memory.bytes::<1>(addr).is_some() && memory.bytes::<1>(addr + length - 1).is_some())
     };
     if raw.nr == libc::SYS_write as u64 {
         return (count <= MOST && readable(addr, count)).then_some(count as i64);
@@ -523,7 +550,8 @@ fn output_length(raw: &Raw, memory: Tracee) -> Option<i64> {
     for at in 0..count {
         let iovec: [u8; 16] = memory.bytes(addr + 16 * at)?;
         let (base, piece) = iovec.split_at(8);
-        let [base, piece] = [base, piece].map(|it| u64::from_le_bytes(it.try_into().unwrap_or_default()));
+        let [base, piece] =
+            [base, piece].map(|it| u64::from_le_bytes(it.try_into().unwrap_or_default()));
         length = length.checked_add(piece).filter(|&length| length <= MOST)?;
         if !readable(base, piece) {
             return None;
@@ -532,10 +560,11 @@ fn output_length(raw: &Raw, memory: Tracee) -> Option<i64> {
     Some(length as i64)
 }
 
-/// Whether rt_sigaction sets a function as handler, for a signal that no language runtime claims for itself.
+/// Whether rt_sigaction sets a function as handler, for a signal that no runtime claims for itself: 32 and 33 are
+/// the C library's own, nptl(7).
 fn sets_handler(raw: &Raw, memory: Tracee) -> bool {
     let signal = raw.args[0] as i32;
     let handler = memory.bytes(raw.args[1]).map(u64::from_le_bytes);
-    !matches!(signal, libc::SIGSEGV | libc::SIGBUS)
+    !matches!(signal, libc::SIGSEGV | libc::SIGBUS | 32 | 33)
         && handler.is_some_and(|handler| handler > libc::SIG_IGN as u64)
 }

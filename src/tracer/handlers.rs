@@ -36,15 +36,19 @@ impl Handlers {
         }
     }
 
+    /// Whether a function of the program handles the signal.
+    pub fn catches(&self, signal: i32) -> bool {
+        self.0.get(&signal).is_some_and(|action| action.handler != libc::SIG_IGN as u64)
+    }
+
     /// Whether a call that was interrupted with this internal result returns EINTR once `signal` is
     /// handled; if not, the kernel begins it again.
     ///
     /// Source: signal(7), "Interruption of system calls"; the results are in include/linux/errno.h.
     pub fn gives_eintr(&self, signal: i32, interrupted: i64) -> bool {
-        let Some(action) = self.0.get(&signal) else { return false };
-        if action.handler == libc::SIG_IGN as u64 {
+        let Some(action) = self.0.get(&signal).filter(|_| self.catches(signal)) else {
             return false;
-        }
+        };
         match interrupted {
             ERESTARTNOINTR => false,
             ERESTARTSYS => action.flags & libc::SA_RESTART as u64 == 0,
@@ -57,6 +61,9 @@ const ERESTARTSYS: i64 = -512;
 const ERESTARTNOINTR: i64 = -513;
 const ERESTARTNOHAND: i64 = -514;
 const ERESTART_RESTARTBLOCK: i64 = -516;
+
+/// The state of a call that will be begun again whatever other signal comes.
+pub const BEGUN_AGAIN: i64 = ERESTARTNOINTR;
 
 /// Whether a call's result at its exit stop says that it was interrupted, not that it is done.
 pub fn is_interrupted(result: i64) -> bool {

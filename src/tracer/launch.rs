@@ -223,7 +223,12 @@ fn become_program(
             (step, errno) = (EXECUTING, libc::ENOENT);
             for path in &prepared.paths {
                 libc::execve(path.as_ptr(), argv.as_ptr(), envp.as_ptr());
-                let found = Errno::last_raw();
+                let mut found = Errno::last_raw();
+                // A folder of PATH that may not be searched says nothing of the program.
+                let searched = prepared.paths.len() > 1;
+                if searched && found == libc::EACCES && libc::access(path.as_ptr(), libc::F_OK) != 0 {
+                    found = libc::ENOENT;
+                }
                 // As execvp(3): a place where it is not, or is not allowed, does not end the search.
                 if found != libc::ENOENT && found != libc::ENOTDIR {
                     errno = found;

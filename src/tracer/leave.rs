@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::decode::{self, Raw};
-use crate::event::{Arg, Event, Kind, SockAddr, SocketId, Value};
+use crate::event::{Arg, Bytes, Event, Kind, SockAddr, SocketId, Value};
 
 use super::descriptors::{Open, Table};
 use super::handlers;
@@ -12,15 +12,16 @@ use super::proc::{self, Link};
 use super::settle::Wakes;
 use super::stop::{Gone, Stopped};
 use super::tracees::{Held, InFlight, Key, Shown, Thread};
-use super::{Tracer, timers};
+use super::{Tracer, bounds};
 
 impl Tracer {
     /// The chosen thread stands at the return of its call. It goes on when it is chosen again.
     pub(super) fn leave(&mut self, key: Key, stopped: Stopped) -> Result<(), Gone> {
-        let Some(mut call) = self.threads.get_mut(&key).and_then(|thread| thread.call.take()) else {
+        let Some(mut call) = self.threads.get_mut(&key).and_then(|thread| thread.call.take())
+        else {
             return stopped.resume(0);
         };
-        let mut result = stopped.returned()?;
+        let result = stopped.returned()?;
         self.give_back(&mut call, &stopped, result)?;
         if handlers::is_interrupted(result) {
             call.interrupted = result;
@@ -30,7 +31,7 @@ impl Tracer {
             return stopped.resume(0);
         }
         let memory = Tracee(stopped.tid());
-        result = self.finish_times(key, &call, result, memory);
+        self.finish_times(&call, result, memory);
         let made = self.take_effect(key, &call, result, memory);
         let shown = match call.shown {
             Shown::IfBadDescriptor if result == -i64::from(libc::EBADF) => Shown::Yes,
@@ -42,14 +43,19 @@ impl Tracer {
             return stopped.resume(0);
         }
         decode::exit(&mut call.call, &call.at.raw, result, &memory);
-        self.take_descriptors(key, &mut call, result);
+        self.take_descriptors(key, &call, result);
         self.emit_made(key, call, Some(result), made, None);
         self.hold(key, stopped);
         Ok(())
     }
 
     /// Undoes what was changed in the arguments and the memory for the call.
-    fn give_back(&mut self, call: &mut InFlight, stopped: &Stopped, result: i64) -> Result<(), Gone> {
+    fn give_back(
+        &mut self,
+        call: &mut InFlight,
+        stopped: &Stopped,
+        result: i64,
+    ) -> Result<(), Gone> {
         let memory = Tracee(stopped.tid());
         for (addr, bytes) in call.borrowed.drain(..) {
             memory.write(addr, &bytes);
@@ -85,9 +91,13 @@ impl Tracer {
         let process = &mut self.processes[thread.process];
         let interrupted = thread.suspended.last().map_or(0, |call| call.interrupted);
         let eintr = interrupted != 0 && process.handlers.gives_eintr(signal, interrupted);
+        // The first signal that has a handler decides; what comes after it interrupts the handler.
+        let decided = process.handlers.catches(signal);
         process.handlers.delivered(signal);
         if eintr && let Some(call) = thread.suspended.pop() {
             self.ended_by_signal(key, call, stopped.tid());
+        } else if decided && let Some(call) = thread.suspended.last_mut() {
+            call.interrupted = handlers::BEGUN_AGAIN;
         }
         stopped.resume(signal)
     }
@@ -183,8 +193,8 @@ impl Tracer {
         let event = self.event(&thread, call, result, made, note);
         self.threads.insert(key, thread);
         self.out.push_back(Box::new(event));
-        if self.is_serial() && self.seq >= super::bounds::EVENTS {
-            let what = format!("{} events were recorded", super::bounds::EVENTS);
+        if self.is_serial() && self.seq >= bounds::EVENTS {
+            let what = format!("{} events were recorded", bounds::EVENTS);
             self.stop.get_or_insert(crate::event::Reason::Limit { what });
         }
     }
@@ -206,12 +216,15 @@ impl Tracer {
         self.name_descriptors(thread.table, &mut call, socket);
         let mut args = std::mem::take(&mut call.call.args);
         args.iter_mut().for_each(|arg| self.number_processes(&mut arg.value));
-        let errno = result.filter(|&result| result < 0).map(|result| decode::errno_name(-result as i32));
+        let errno =
+            result.filter(|&result| result < 0).map(|result| decode::errno_name(-result as i32));
         let ret = match (result, &errno) {
             (Some(_), Some(_)) => Some(-1),
             (Some(result), None) => Some(self.public_result(call.raw(), thread, result)),
             (None, _) => None,
         };
+        let mut moved = call.call.moved.filter(|moved| moved.len > 0 || ret == Some(0));
+        self.ration(&mut args, &mut moved);
         let mut event = self.bare(key, thread, "", args);
         event.call = call.call.name;
         event.syscall = call.call.syscall;
@@ -219,11 +232,26 @@ impl Tracer {
         event.errno = errno;
         event.socket = socket.or(made_id);
         event.made = made_id;
-        event.bytes = call.call.moved.filter(|moved| moved.len > 0 || ret == Some(0));
+        event.bytes = moved;
         event.blocked = blocked;
         event.since = blocked.then_some(call.since);
         event.note = note.map(Cow::Borrowed);
         event
+    }
+
+    /// Keeps a long run's recording from growing without end: once [`bounds::BYTES`] of data are in it, only the
+    /// lengths of what follows are kept.
+    fn ration(&mut self, args: &mut [Arg], moved: &mut Option<Bytes>) {
+        let mut kept = 0;
+        let mut each = |bytes: &mut Bytes| {
+            if self.kept >= bounds::BYTES {
+                bytes.data = Vec::new();
+            }
+            kept += bytes.data.len() as u64;
+        };
+        args.iter_mut().for_each(|arg| each_buffer(&mut arg.value, &mut each));
+        moved.iter_mut().for_each(each);
+        self.kept += kept;
     }
 
     /// Gives every descriptor among the arguments the id of what it referred to.
@@ -287,7 +315,13 @@ impl Tracer {
     }
 
     /// What a successful call changes in the tables; gives what its result refers to.
-    fn take_effect(&mut self, key: Key, call: &InFlight, result: i64, memory: Tracee) -> Option<Open> {
+    fn take_effect(
+        &mut self,
+        key: Key,
+        call: &InFlight,
+        result: i64,
+        memory: Tracee,
+    ) -> Option<Open> {
         let raw = *call.raw();
         let args = raw.args;
         let thread = self.threads.get(&key)?;
@@ -378,8 +412,8 @@ impl Tracer {
                 // struct kernel_sigaction begins with the handler and the flags.
                 if let Some(action) = memory.bytes::<16>(args[1]) {
                     let (handler, flags) = action.split_at(8);
-                    let [handler, flags] =
-                        [handler, flags].map(|it| u64::from_le_bytes(it.try_into().unwrap_or_default()));
+                    let [handler, flags] = [handler, flags]
+                        .map(|it| u64::from_le_bytes(it.try_into().unwrap_or_default()));
                     let process = self.threads.get(&key)?.process;
                     self.processes[process].handlers.set(args[0] as i32, handler, flags);
                 }
@@ -455,7 +489,8 @@ impl Tracer {
                 .descriptors
                 .iter()
                 .find(|(other, it)| {
-                    let reversed = it.endpoints.as_ref().is_some_and(|(a, b)| *a == remote && *b == local);
+                    let reversed =
+                        it.endpoints.as_ref().is_some_and(|(a, b)| *a == remote && *b == local);
                     *other != open && reversed
                 })
                 .map(|(other, _)| other),
@@ -498,28 +533,20 @@ impl Tracer {
         }
     }
 
-    /// Descriptors that were sent or received in this call's messages (SCM_RIGHTS).
-    fn take_descriptors(&mut self, key: Key, call: &mut InFlight, result: i64) {
-        let Some(thread) = self.threads.get(&key) else { return };
-        let (table, tid) = (thread.table, thread.tid);
-        let receives = match call.raw().nr as libc::c_long {
-            libc::SYS_recvmsg | libc::SYS_recvmmsg => true,
-            libc::SYS_sendmsg | libc::SYS_sendmmsg => false,
-            _ => return,
-        };
-        if result < 0 {
+    /// Descriptors that came with this call's messages (SCM_RIGHTS).
+    fn take_descriptors(&mut self, key: Key, call: &InFlight, result: i64) {
+        let receives =
+            matches!(call.raw().nr as libc::c_long, libc::SYS_recvmsg | libc::SYS_recvmmsg);
+        let Some(thread) = self.threads.get(&key).filter(|_| receives && result >= 0) else {
             return;
-        }
+        };
+        let (table, tid) = (thread.table, thread.tid);
         let mut numbers = Vec::new();
         for arg in call.call.args.iter().skip(1) {
             collect_descriptors(&arg.value, &mut numbers);
         }
         for fd in numbers {
-            if receives {
-                self.adopt(key, tid, table, fd);
-            } else if let Some(open) = self.descriptors.lookup(table, fd) {
-                self.descriptors.pass(open);
-            }
+            self.adopt(key, tid, table, fd);
         }
     }
 
@@ -527,7 +554,9 @@ impl Tracer {
     pub(super) fn adopt(&mut self, key: Key, tid: i32, table: Table, fd: i32) -> Option<Open> {
         let (inode, kind) = match proc::link(tid, fd)? {
             Link::Socket(inode) => (Some(inode), None),
-            Link::Pipe(inode) if proc::is_writing_end(tid, fd) => (Some(inode), Some(Kind::PipeWrite)),
+            Link::Pipe(inode) if proc::is_writing_end(tid, fd) => {
+                (Some(inode), Some(Kind::PipeWrite))
+            }
             Link::Pipe(inode) => (Some(inode), Some(Kind::PipeRead)),
             Link::Anonymous(name) => (
                 None,
@@ -560,7 +589,7 @@ impl Tracer {
             self.descriptors.get_mut(open).inode = inode;
             open
         });
-        self.descriptors.receive(table, fd, open);
+        self.descriptors.set(table, fd, open);
         Some(open)
     }
 
@@ -568,15 +597,14 @@ impl Tracer {
     fn show_affinity(&self, memory: Tracee, addr: u64, length: i64) {
         let set = &raw const self.affinity;
         // SAFETY: cpu_set_t is plain bits; the slice covers it and is only read.
-        let bytes = unsafe {
-            std::slice::from_raw_parts(set.cast::<u8>(), size_of::<libc::cpu_set_t>())
-        };
+        let bytes =
+            unsafe { std::slice::from_raw_parts(set.cast::<u8>(), size_of::<libc::cpu_set_t>()) };
         let length = (length.max(0) as usize).min(bytes.len());
         memory.write(addr, &bytes[..length]);
     }
 
-    /// Timeouts as the program set them, where the kernel was told something else.
-    fn finish_times(&mut self, key: Key, call: &InFlight, result: i64, memory: Tracee) -> i64 {
+    /// Times as the program is to see them, where the kernel was told something else.
+    fn finish_times(&mut self, call: &InFlight, result: i64, memory: Tracee) {
         if let Some(limit) = call.limit
             && let Some((addr, unit)) = limit.remaining
             && !limit.remaining_on_eintr
@@ -584,29 +612,8 @@ impl Tracer {
             memory.put_time(addr, limit.deadline.saturating_sub(self.clock.now()), unit);
         }
         if result >= 0 && self.is_serial() {
-            timers::note_options(self, key, call, memory);
+            self.note_options(call, memory);
         }
-        result
-    }
-
-    pub(super) fn waits_on_stdin(&self, thread: &Thread, call: &InFlight) -> bool {
-        let is_stdin = |open: Open| self.descriptors.get(open).kind == Kind::Stdin;
-        let reads = matches!(call.call.syscall.as_ref(), "read" | "readv") && call.open.is_some_and(is_stdin);
-        let mut polls = false;
-        if matches!(call.call.syscall.as_ref(), "poll" | "ppoll" | "select" | "pselect6") {
-            call.call.clone().for_each_fd(&mut |fd, _| {
-                polls |= self.descriptors.lookup(thread.table, fd).is_some_and(is_stdin);
-            });
-        }
-        let watches = call.call.syscall.starts_with("epoll_") && self.watches_stdin(call.open);
-        reads || polls || watches
-    }
-
-    fn watches_stdin(&self, epoll: Option<Open>) -> bool {
-        let watched = epoll.map(|epoll| &self.descriptors.get(epoll).watched);
-        watched.is_some_and(|watched| {
-            watched.iter().any(|&open| self.descriptors.get(open).kind == Kind::Stdin)
-        })
     }
 }
 
@@ -615,7 +622,9 @@ fn is_progress(call: &InFlight, result: i64) -> bool {
     let moves = call.call.moved.is_some();
     match call.raw().nr as libc::c_long {
         _ if result < 0 => false,
-        libc::SYS_ppoll | libc::SYS_pselect6 | libc::SYS_epoll_pwait | libc::SYS_epoll_pwait2 => false,
+        libc::SYS_ppoll | libc::SYS_pselect6 | libc::SYS_epoll_pwait | libc::SYS_epoll_pwait2 => {
+            false
+        }
         #[cfg(target_arch = "x86_64")]
         libc::SYS_poll | libc::SYS_select | libc::SYS_epoll_wait => false,
         libc::SYS_nanosleep
@@ -663,6 +672,17 @@ fn collect_descriptors(value: &Value, numbers: &mut Vec<i32>) {
         Value::List { items } => items.iter().for_each(|item| collect_descriptors(item, numbers)),
         Value::Struct { fields } => {
             fields.iter().for_each(|field| collect_descriptors(&field.value, numbers));
+        }
+        _ => {}
+    }
+}
+
+fn each_buffer(value: &mut Value, f: &mut impl FnMut(&mut Bytes)) {
+    match value {
+        Value::Bytes(bytes) => f(bytes),
+        Value::List { items } => items.iter_mut().for_each(|item| each_buffer(item, f)),
+        Value::Struct { fields } => {
+            fields.iter_mut().for_each(|field| each_buffer(&mut field.value, f))
         }
         _ => {}
     }

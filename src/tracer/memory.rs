@@ -55,7 +55,9 @@ impl Tracee {
             i64::from_le_bytes(word)
         });
         let valid = seconds >= 0 && (0..1_000_000_000 / unit).contains(&rest);
-        valid.then(|| (seconds as u64).saturating_mul(1_000_000_000).saturating_add((rest * unit) as u64))
+        valid.then(|| {
+            (seconds as u64).saturating_mul(1_000_000_000).saturating_add((rest * unit) as u64)
+        })
     }
 
     /// Writes nanoseconds as a `struct timespec` (or a `timeval` with `unit` 1000).

@@ -59,10 +59,14 @@ pub trait Kernel {
     fn kind(&self, pid: i32, fd: i32) -> Option<(i32, i32, i32)>;
     /// If the socket is of an internet family and has no port yet, makes the kernel choose `port`.
     fn fix_port(&self, pid: i32, fd: i32, port: u16) -> bool;
+    /// Sets SO_REUSEADDR on a TCP socket.
+    fn reuse_address(&self, pid: i32, fd: i32);
     /// Lets a timerfd expire once, now.
     fn expire(&self, pid: i32, fd: i32) -> bool;
     /// The inode of the unix socket that this one is connected to.
     fn unix_peer(&self, inode: u64) -> Option<u64>;
+    /// Whether a TCP socket whose inode `is_ours` has sent what is not acknowledged yet.
+    fn has_unacknowledged(&self, is_ours: &dyn Fn(u64) -> bool) -> bool;
 }
 
 /// How a run is to be recorded.
@@ -74,6 +78,9 @@ pub struct Settings {
     pub streams: Streams,
     /// Whether io_uring is let through, unseen, rather than refused with ENOSYS.
     pub allow_io_uring: bool,
+    /// Whether the ports are those of the whole machine, for want of a network of the run's own. Then the kernel
+    /// chooses source ports as it likes, and TIME-WAIT of an earlier run does not stand in the way of a bind.
+    pub shared_ports: bool,
     /// Real time after which the run is ended, if any.
     pub timeout: Option<Duration>,
 }
@@ -104,6 +111,8 @@ mod bounds {
     pub const IDLE_TIMERS: u32 = 200;
     /// Events of one run in lockstep.
     pub const EVENTS: u64 = 1_000_000;
+    /// Bytes of the programs' data that one recording keeps.
+    pub const BYTES: u64 = 64 << 20;
     /// Processor time without a call after which another thread is let in.
     pub const COMPUTES: Duration = Duration::from_secs(1);
     /// Processor time without a call after which the run is ended.
@@ -145,6 +154,8 @@ pub struct Tracer {
     stop: Option<Reason>,
 
     seq: u64,
+    /// Bytes of data that the recording holds so far.
+    kept: u64,
     out: VecDeque<Box<Event>>,
 }
 
@@ -185,6 +196,7 @@ impl Tracer {
             backlog: proc::Backlog::open(),
             stop: None,
             seq: 0,
+            kept: 0,
             out: VecDeque::new(),
         })
     }
@@ -232,7 +244,11 @@ impl Tracer {
                 if !self.out.is_empty() || self.stop.is_some() || self.threads.is_empty() {
                     continue;
                 }
-                self.choose()
+                let chosen = self.choose();
+                if chosen.is_none() && self.await_acknowledgement() {
+                    continue;
+                }
+                chosen
             } else {
                 match self.await_any()? {
                     settle::Free::Act(key) => Some(key),
@@ -267,7 +283,8 @@ impl Tracer {
         self.streak = 0;
         let after = self.current.filter(|_| rotate);
         let later = after.and_then(|after| {
-            let mut later = self.threads.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded));
+            let mut later =
+                self.threads.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded));
             later.find(|(_, thread)| can_run(thread))
         });
         let found = later.or_else(|| self.threads.iter().find(|(_, thread)| can_run(thread)));
@@ -277,7 +294,9 @@ impl Tracer {
     /// Lets the chosen thread go on from its stop.
     fn act(&mut self, key: Key) {
         self.current = Some(key);
-        let Some(held) = self.threads.get_mut(&key).and_then(|thread| thread.held.take()) else { return };
+        let Some(held) = self.threads.get_mut(&key).and_then(|thread| thread.held.take()) else {
+            return;
+        };
         let done = match held {
             Held::Ready(stopped) => stopped.resume(0),
             Held::Entry(stopped, at) => self.enter(key, stopped, at),
@@ -314,7 +333,7 @@ impl Tracer {
     pub fn waits_for_input(&self) -> Option<usize> {
         let reads_stdin = |thread: &&Thread| {
             let call = thread.call.as_ref();
-            call.is_some_and(|call| call.blocked && self.waits_on_stdin(thread, call))
+            call.is_some_and(|call| call.blocked && self.watches_stdin(thread, call))
         };
         let open = |role: usize| self.roles[role].stdin.is_some();
         self.threads.values().filter(reads_stdin).map(|thread| thread.role).find(|&role| open(role))
@@ -392,7 +411,7 @@ impl Random {
         Random(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -402,7 +421,7 @@ impl Random {
 
     /// A number below `bound`, which must not be 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.draw() % bound
     }
 }
 

@@ -85,9 +85,7 @@ pub enum Link {
 pub fn link(tid: i32, fd: i32) -> Option<Link> {
     let target = std::fs::read_link(format!("/proc/{tid}/fd/{fd}")).ok()?;
     let target = target.to_string_lossy();
-    let number = |prefix: &str| {
-        target.strip_prefix(prefix)?.strip_suffix(']')?.parse().ok()
-    };
+    let number = |prefix: &str| target.strip_prefix(prefix)?.strip_suffix(']')?.parse().ok();
     if let Some(inode) = number("socket:[") {
         return Some(Link::Socket(inode));
     }

@@ -77,10 +77,8 @@ impl Registers {
     pub fn write(self) -> Result<(), Errno> {
         if let Some(nr) = self.number {
             let mut number = nr as i32;
-            let mut vector = libc::iovec {
-                iov_base: (&raw mut number).cast(),
-                iov_len: size_of::<i32>(),
-            };
+            let mut vector =
+                libc::iovec { iov_base: (&raw mut number).cast(), iov_len: size_of::<i32>() };
             const NT_ARM_SYSTEM_CALL: usize = 0x404;
             // SAFETY: the kernel reads four bytes through `vector`, which outlives the call.
             let done = unsafe {

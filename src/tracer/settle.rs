@@ -13,7 +13,7 @@ use crate::event::{Reason, Schedule};
 
 use super::proc::{self, Doing};
 use super::stop::{self, Status};
-use super::tracees::{Held, Key};
+use super::tracees::Key;
 use super::{Tracer, bounds};
 
 /// Whom the thread that ran last may have woken: those are looked at again before the next decision.
@@ -48,7 +48,8 @@ impl Tracer {
             if self.should_stop() {
                 return Ok(());
             }
-            let awake = self.current.filter(|&key| self.is_awake(key)).or_else(|| self.first_awake());
+            let awake =
+                self.current.filter(|&key| self.is_awake(key)).or_else(|| self.first_awake());
             if let Some(key) = awake {
                 self.pause(&mut looks, Some(key));
                 continue;
@@ -85,9 +86,16 @@ impl Tracer {
                 }
                 Ok(None) | Err(Errno::ECHILD) => return Ok(any),
                 Err(Errno::EINTR) => {}
-                Err(errno) => return Err(Error::System { doing: "wait for the programs".into(), errno }),
+                Err(errno) => {
+                    return Err(Error::System { doing: "wait for the programs".into(), errno });
+                }
             }
         }
+    }
+
+    /// Whether any thread runs.
+    pub(super) fn anybody_awake(&self) -> bool {
+        self.first_awake().is_some()
     }
 
     fn first_awake(&self) -> Option<Key> {
@@ -237,16 +245,6 @@ impl Tracer {
                 _ => None,
             };
             self.tell_death(thread, signal);
-        }
-    }
-}
-
-impl Held {
-    /// The signal that is about to be delivered, if that is why the thread stands.
-    pub fn signal(&self) -> Option<i32> {
-        match self {
-            Held::Signal(_, signal) => Some(*signal),
-            _ => None,
         }
     }
 }

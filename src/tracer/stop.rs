@@ -74,7 +74,8 @@ pub fn wait_status(tid: i32) -> Result<(i32, Status), Errno> {
 fn status_of(tid: i32, flags: i32) -> Result<Option<(i32, Status)>, Errno> {
     let mut status = 0;
     // SAFETY: wait4 writes to `status` only; a null rusage is allowed.
-    let found = unsafe { libc::wait4(tid, &mut status, flags | libc::__WALL, std::ptr::null_mut()) };
+    let found =
+        unsafe { libc::wait4(tid, &mut status, flags | libc::__WALL, std::ptr::null_mut()) };
     match Errno::result(found)? {
         0 => Ok(None),
         tid => Ok(Some((tid, read_status(status)))),

@@ -1,6 +1,7 @@
 //! Virtual time: the answers to questions about it, and what happens when it passes.
 
-use std::time::Duration;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use crate::decode::Raw;
 use crate::error::Result;
@@ -86,7 +87,9 @@ impl Tracer {
     pub(super) fn holder(&self, open: Open) -> Option<(i32, i32)> {
         self.threads.values().find_map(|thread| {
             let numbers = self.descriptors.numbers(thread.table);
-            let fd = numbers.into_iter().find(|&fd| self.descriptors.lookup(thread.table, fd) == Some(open))?;
+            let fd = numbers
+                .into_iter()
+                .find(|&fd| self.descriptors.lookup(thread.table, fd) == Some(open))?;
             Some((self.processes[thread.process].pid, fd))
         })
     }
@@ -126,7 +129,37 @@ impl Tracer {
         }
     }
 
-    /// The kernel's own timer is the only one that the lab does not hold: a SYN that found the accept queue full is sent
+    /// A segment that is not acknowledged is still on its way, or was lost and will be sent again: what it brings about
+    /// comes before any timer of a program and before any verdict. Waits for that, in real time; says whether
+    /// somebody moved. Inside the sandbox acknowledgements come at once.
+    pub(super) fn await_acknowledgement(&mut self) -> bool {
+        let ours: HashSet<u64> = self
+            .descriptors
+            .iter()
+            .filter(|(_, it)| matches!(&it.kind, Kind::Socket { protocol, .. } if protocol == "IPPROTO_TCP"))
+            .filter_map(|(_, it)| it.inode)
+            .collect();
+        if ours.is_empty() {
+            return false;
+        }
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let began = Instant::now();
+        while self.kernel.has_unacknowledged(&|inode| ours.contains(&inode)) {
+            if began.elapsed() > PATIENCE || settle::was_interrupted() {
+                return false;
+            }
+            settle::await_child_signal(Duration::from_millis(1));
+            if stop::has_pending_stop_of_any() {
+                self.note_wakes(Wakes::All);
+                return true;
+            }
+        }
+        // What the last acknowledgement brought about may have begun meanwhile.
+        self.note_wakes(Wakes::All);
+        stop::has_pending_stop_of_any() || self.anybody_awake()
+    }
+
+    /// A kernel timer that the lab does not hold either: a SYN that found the accept queue full is sent
     /// again after a second. Waits for that, in real time; says whether somebody moved.
     fn await_handshake(&mut self) -> bool {
         let is_connecting = |thread: &Thread| {
@@ -137,7 +170,7 @@ impl Tracer {
             return false;
         }
         const PATIENCE: Duration = Duration::from_millis(3_500);
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         while began.elapsed() < PATIENCE && !settle::was_interrupted() {
             if stop::has_pending_stop_of_any() {
                 self.note_wakes(Wakes::All);
@@ -186,6 +219,58 @@ impl Tracer {
                 Some(written(put_interval(memory, args[1], left, again, 1_000)))
             }
             _ => None,
+        }
+    }
+
+    /// Takes in, or gives out, a time that the lab keeps for the kernel, after the call has succeeded.
+    pub(super) fn note_options(&mut self, call: &InFlight, memory: Tracee) {
+        let (raw, Some(open)) = (*call.raw(), call.open) else { return };
+        match raw.nr as libc::c_long {
+            libc::SYS_setsockopt => {
+                let Some((way, time)) = timeout_option(&raw).zip(memory.time(raw.args[3], 1_000))
+                else {
+                    return;
+                };
+                let description = self.descriptors.get_mut(open);
+                match way {
+                    Way::Receive => description.receive_timeout = time,
+                    Way::Send => description.send_timeout = time,
+                }
+            }
+            libc::SYS_getsockopt => {
+                let description = self.descriptors.get(open);
+                let time = match timeout_option(&raw) {
+                    Some(Way::Receive) => description.receive_timeout,
+                    Some(Way::Send) => description.send_timeout,
+                    None => return,
+                };
+                memory.put_time(raw.args[3], time, 1_000);
+            }
+            libc::SYS_timerfd_settime if self.descriptors.get(open).kind == Kind::TimerFd => {
+                let description = self.descriptors.get(open);
+                let (clock, before) = (description.timer_clock, description.timer);
+                let (Some(interval), Some(value)) =
+                    (memory.time(raw.args[2], 1), memory.time(raw.args[2] + 16, 1))
+                else {
+                    return;
+                };
+                let now = self.clock.now();
+                let absolute = raw.args[1] as i32 & libc::TFD_TIMER_ABSTIME != 0;
+                let deadline = if absolute {
+                    self.clock.moment(clock, value)
+                } else {
+                    now.saturating_add(value)
+                };
+                let (left, again) = time_left(before, now);
+                put_interval(memory, raw.args[3], left, again, 1);
+                self.descriptors.get_mut(open).timer =
+                    (value > 0).then_some(Timer { deadline, interval });
+            }
+            libc::SYS_timerfd_gettime => {
+                let (left, again) = time_left(self.descriptors.get(open).timer, self.clock.now());
+                put_interval(memory, raw.args[1], left, again, 1);
+            }
+            _ => {}
         }
     }
 
@@ -283,7 +368,10 @@ fn timeout_option(raw: &Raw) -> Option<Way> {
 pub fn borrow_socket_timeout(call: &mut InFlight, memory: Tracee) {
     let raw = *call.raw();
     const TIMEVAL: u64 = 16;
-    if timeout_option(&raw).is_some() && raw.args[4] >= TIMEVAL && memory.time(raw.args[3], 1_000).is_some() {
+    if timeout_option(&raw).is_some()
+        && raw.args[4] >= TIMEVAL
+        && memory.time(raw.args[3], 1_000).is_some()
+    {
         borrow_zeroes::<16>(call, memory, raw.args[3]);
     }
 }
@@ -301,51 +389,6 @@ fn borrow_zeroes<const N: usize>(call: &mut InFlight, memory: Tracee, addr: u64)
         && memory.write(addr, &[0; N])
     {
         call.borrowed.push((addr, bytes.to_vec()));
-    }
-}
-
-/// Takes in, or gives out, a time that the lab keeps for the kernel, after the call has succeeded.
-pub fn note_options(tracer: &mut Tracer, _key: Key, call: &InFlight, memory: Tracee) {
-    let (raw, Some(open)) = (*call.raw(), call.open) else { return };
-    match raw.nr as libc::c_long {
-        libc::SYS_setsockopt => {
-            let Some((way, time)) = timeout_option(&raw).zip(memory.time(raw.args[3], 1_000)) else { return };
-            let description = tracer.descriptors.get_mut(open);
-            match way {
-                Way::Receive => description.receive_timeout = time,
-                Way::Send => description.send_timeout = time,
-            }
-        }
-        libc::SYS_getsockopt => {
-            let description = tracer.descriptors.get(open);
-            let time = match timeout_option(&raw) {
-                Some(Way::Receive) => description.receive_timeout,
-                Some(Way::Send) => description.send_timeout,
-                None => return,
-            };
-            memory.put_time(raw.args[3], time, 1_000);
-        }
-        libc::SYS_timerfd_settime if tracer.descriptors.get(open).kind == Kind::TimerFd => {
-            let description = tracer.descriptors.get(open);
-            let (clock, before) = (description.timer_clock, description.timer);
-            let (Some(interval), Some(value)) =
-                (memory.time(raw.args[2], 1), memory.time(raw.args[2] + 16, 1))
-            else {
-                return;
-            };
-            let now = tracer.clock.now();
-            let absolute = raw.args[1] as i32 & libc::TFD_TIMER_ABSTIME != 0;
-            let deadline =
-                if absolute { tracer.clock.moment(clock, value) } else { now.saturating_add(value) };
-            let (left, again) = time_left(before, now);
-            put_interval(memory, raw.args[3], left, again, 1);
-            tracer.descriptors.get_mut(open).timer = (value > 0).then_some(Timer { deadline, interval });
-        }
-        libc::SYS_timerfd_gettime => {
-            let (left, again) = time_left(tracer.descriptors.get(open).timer, tracer.clock.now());
-            put_interval(memory, raw.args[1], left, again, 1);
-        }
-        _ => {}
     }
 }
 

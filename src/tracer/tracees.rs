@@ -12,7 +12,7 @@ use super::descriptors::{Open, Table, Timer};
 use super::handlers::Handlers;
 use super::launch::{Failure, Ours, Program};
 use super::memory::Tracee;
-use super::proc::{self, Sleep};
+use super::proc::{self, Link, Sleep};
 use super::stop::{self, AtCall, Gone, Status, Stopped, Why};
 use super::time_limits::TimeLimit;
 use super::{Stdin, Tracer, cannot_start};
@@ -102,7 +102,6 @@ pub struct InFlight {
     pub since: u64,
     /// The kernel's internal result when a signal interrupted it.
     pub interrupted: i64,
-    pub began_at: u64,
 }
 
 impl InFlight {
@@ -267,7 +266,8 @@ impl Tracer {
     fn on_child(&mut self, key: Key, stopped: Stopped) -> std::result::Result<(), Gone> {
         let tid = stopped.message()?;
         let Some(parent) = self.threads.get_mut(&key) else { return Ok(()) };
-        let flags = parent.call.as_ref().map_or(0, |call| clone_flags(call.raw(), Tracee(parent.tid)));
+        let flags =
+            parent.call.as_ref().map_or(0, |call| clone_flags(call.raw(), Tracee(parent.tid)));
         parent.in_vfork = flags & libc::CLONE_VFORK as u64 != 0;
         let (process, table) = (parent.process, parent.table);
         let table = if flags & libc::CLONE_FILES as u64 != 0 {
@@ -324,9 +324,18 @@ impl Tracer {
         }
         let Some(thread) = self.threads.get_mut(&key) else { return };
         thread.table = own;
+        if first {
+            // Sockets that the lab itself was started with and passes on.
+            for fd in proc::descriptors(tid) {
+                if matches!(proc::link(tid, fd), Some(Link::Socket(_))) {
+                    self.adopt(key, tid, own, fd);
+                }
+            }
+        }
         if serial {
             super::enter::hide_machine(&stopped, &mut self.random);
         }
+        let Some(thread) = self.threads.get_mut(&key) else { return };
         if first {
             thread.held = Some(Held::Ready(stopped));
         } else if stopped.resume_to_return().is_err() {
@@ -365,7 +374,9 @@ impl Tracer {
 
     /// Threads of the same process that have not been seen to die.
     pub(super) fn has_living_siblings(&self, thread: &Thread) -> bool {
-        self.threads.values().any(|other| other.process == thread.process && other.tid != thread.tid)
+        self.threads
+            .values()
+            .any(|other| other.process == thread.process && other.tid != thread.tid)
     }
 
     /// The other threads of a process: they are about to die with it.

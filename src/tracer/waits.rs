@@ -32,9 +32,10 @@ impl Tracer {
         });
         let fires_for_ever = |thread: &Thread| thread.idle_fires >= bounds::IDLE_TIMERS;
         if let Some((&key, _)) = self.threads.iter().find(|(_, thread)| fires_for_ever(thread)) {
-            let serves = self.helpers_of(key).iter().any(|helper| {
-                matches!(helper, Helper::Outside(what) if *what != TIME)
-            });
+            let serves = self
+                .helpers_of(key)
+                .iter()
+                .any(|helper| matches!(helper, Helper::Outside(what) if *what != TIME));
             if !serves || stuck {
                 let what = format!(
                     "{} waited {} times for a timer and nothing else happened",
@@ -137,24 +138,43 @@ impl Tracer {
                 .map(|(&other, _)| Helper::Thread(other))
                 .collect(),
             libc::SYS_nanosleep | libc::SYS_clock_nanosleep => vec![Helper::Outside(TIME)],
-            libc::SYS_rt_sigsuspend | libc::SYS_rt_sigtimedwait => vec![Helper::Outside("a signal")],
+            libc::SYS_rt_sigsuspend | libc::SYS_rt_sigtimedwait => {
+                vec![Helper::Outside("a signal")]
+            }
             #[cfg(target_arch = "x86_64")]
             libc::SYS_pause => vec![Helper::Outside("a signal")],
-            libc::SYS_connect => call.open.map(|open| self.helpers_of_client(open)).unwrap_or_default(),
-            _ => self.watched_by(thread, call).into_iter().flat_map(|open| self.helpers_at(key, open)).collect(),
+            libc::SYS_connect => {
+                call.open.map(|open| self.helpers_of_client(open)).unwrap_or_default()
+            }
+            _ => self
+                .watched_by(thread, call)
+                .into_iter()
+                .flat_map(|open| self.helpers_at(key, open))
+                .collect(),
         }
+    }
+
+    /// Whether a line on stdin would end the wait.
+    pub(super) fn watches_stdin(&self, thread: &Thread, call: &InFlight) -> bool {
+        let watched = self.watched_by(thread, call);
+        watched.into_iter().any(|open| self.descriptors.get(open).kind == Kind::Stdin)
     }
 
     /// The descriptions that the call waits on.
     fn watched_by(&self, thread: &Thread, call: &InFlight) -> Vec<Open> {
         if call.call.syscall.starts_with("epoll_") {
-            return call.open.map(|epoll| self.descriptors.get(epoll).watched.clone()).unwrap_or_default();
+            return call
+                .open
+                .map(|epoll| self.descriptors.get(epoll).watched.clone())
+                .unwrap_or_default();
         }
         if let Some(open) = call.open {
             return vec![open];
         }
         let mut watched = Vec::new();
-        call.call.clone().for_each_fd(&mut |fd, _| watched.extend(self.descriptors.lookup(thread.table, fd)));
+        call.call
+            .clone()
+            .for_each_fd(&mut |fd, _| watched.extend(self.descriptors.lookup(thread.table, fd)));
         watched
     }
 
@@ -166,8 +186,12 @@ impl Tracer {
             Kind::Stdout | Kind::Stderr => vec![Helper::Outside("whoever reads its output")],
             Kind::TimerFd => vec![Helper::Outside(TIME)],
             Kind::SignalFd => vec![Helper::Outside("a signal")],
-            Kind::EventFd => self.users_of(open).into_iter().filter(|it| *it != Helper::Thread(waiter)).collect(),
-            Kind::Socket { .. } if description.listens => vec![Helper::Outside("a client to connect")],
+            Kind::EventFd => {
+                self.users_of(open).into_iter().filter(|it| *it != Helper::Thread(waiter)).collect()
+            }
+            Kind::Socket { .. } if description.listens => {
+                vec![Helper::Outside("a client to connect")]
+            }
             _ => match description.peer {
                 Some(peer) => self.users_of(peer),
                 None if description.accepted_from.is_some() => vec![Helper::Outside("its client")],
@@ -207,7 +231,11 @@ impl Tracer {
             return in_call;
         }
         let holds = |thread: &Thread| self.descriptors.holds(thread.table, open);
-        self.threads.iter().filter(|(_, it)| holds(it)).map(|(&key, _)| Helper::Thread(key)).collect()
+        self.threads
+            .iter()
+            .filter(|(_, it)| holds(it))
+            .map(|(&key, _)| Helper::Thread(key))
+            .collect()
     }
 }
 

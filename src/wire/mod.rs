@@ -12,10 +12,21 @@ use crate::decode;
 use crate::event::SockAddr;
 use crate::tracer::Kernel;
 
-mod unix_diag;
+mod sock_diag;
 
-/// The running kernel.
-pub struct Sockets;
+use sock_diag::Diag;
+
+/// The running kernel, asked about the sockets of the network namespace that this was made in.
+pub struct Sockets {
+    diag: Option<Diag>,
+}
+
+impl Sockets {
+    /// Where netlink is forbidden, questions that need it have no answer.
+    pub fn here() -> Sockets {
+        Sockets { diag: Diag::open().ok() }
+    }
+}
 
 impl Kernel for Sockets {
     fn endpoints(&self, pid: i32, fd: i32) -> Option<(SockAddr, SockAddr)> {
@@ -42,6 +53,14 @@ impl Kernel for Sockets {
         unbound && set_option(&socket, libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range.to_ne_bytes())
     }
 
+    fn reuse_address(&self, pid: i32, fd: i32) {
+        if let Ok(socket) = duplicate(pid, fd)
+            && option(&socket, libc::SO_PROTOCOL) == Some(libc::IPPROTO_TCP)
+        {
+            set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, &1i32.to_ne_bytes());
+        }
+    }
+
     fn expire(&self, pid: i32, fd: i32) -> bool {
         let Ok(timer) = duplicate(pid, fd) else { return false };
         let soon = libc::timespec { tv_sec: 0, tv_nsec: 1 };
@@ -57,7 +76,14 @@ impl Kernel for Sockets {
     }
 
     fn unix_peer(&self, inode: u64) -> Option<u64> {
-        unix_diag::peer(inode)
+        sock_diag::unix_peer(self.diag.as_ref()?, u32::try_from(inode).ok()?)
+    }
+
+    fn has_unacknowledged(&self, is_ours: &dyn Fn(u64) -> bool) -> bool {
+        let sockets = self.diag.as_ref().and_then(|diag| sock_diag::tcp_sockets(diag).ok());
+        sockets.is_some_and(|sockets| {
+            sockets.iter().any(|it| it.unacknowledged > 0 && is_ours(it.inode.into()))
+        })
     }
 }
 
@@ -83,7 +109,10 @@ fn address(socket: &OwnedFd, ask: AskName) -> Option<SockAddr> {
         if ask(socket.as_raw_fd(), storage.as_mut_ptr().cast(), &mut length) != 0 {
             return None;
         }
-        std::slice::from_raw_parts(storage.as_ptr().cast::<u8>(), size_of::<libc::sockaddr_storage>())
+        std::slice::from_raw_parts(
+            storage.as_ptr().cast::<u8>(),
+            size_of::<libc::sockaddr_storage>(),
+        )
     };
     decode::sockaddr(bytes.get(..length as usize)?)
 }

@@ -50,6 +50,26 @@ fn ctrl_c_writes_the_recording_and_says_that_it_was_interrupted() {
 }
 
 #[test]
+fn ctrl_c_at_a_terminal_reaches_the_programs_as_well_and_the_recording_is_whole() {
+    for schedule in ["free", "lockstep"] {
+        let program = need!(c("forever"));
+        // In lockstep this one computes: whatever waits there is ended by the lab before Ctrl-C could come.
+        let mode = if schedule == "free" { "serve" } else { "spin-loud" };
+        let lab = need!(lab()).schedule(schedule).program(&[text(&program), mode, "7303"]);
+        let mut running = lab.start();
+        running.wait_for_output("listening");
+        let family = Process::descendants(running.pid());
+        // To the process group, as a terminal does.
+        signal(-running.pid(), libc::SIGINT);
+        let run = running.wait(Duration::from_secs(5));
+        let recording = run.recording();
+        assert_eq!(recording.end.reason, Reason::Interrupted, "{schedule}: {:?}", recording.end);
+        assert!(!recording.events.is_empty());
+        gone_within_a_second(&family);
+    }
+}
+
+#[test]
 fn ctrl_c_twice_leaves_a_whole_recording_too() {
     let running = need!(serving());
     signal(running.pid(), libc::SIGINT);

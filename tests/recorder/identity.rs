@@ -14,7 +14,7 @@ use std::process::Command;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use socket_lab::event::{Event, Kind, Recording};
+use socket_lab::event::{Event, Kind, Recording, SocketId};
 
 use crate::support::{c, fd, lab, need, skipped, text};
 
@@ -319,7 +319,11 @@ impl Model {
 const CHECKED: [&str; 4] = ["getsockopt", "close", "sendmsg", "recvmsg"];
 
 /// Pairs what the model says of each call with what was seen, and asks that one name always means one thing.
-fn agree<Name>(expected: &[Expected], seen: &[(String, i32, Option<Name>)]) -> Result<(), String>
+/// Gives what each description of the model is called.
+fn agree<Name>(
+    expected: &[Expected],
+    seen: &[(String, i32, Option<Name>)],
+) -> Result<HashMap<usize, Name>, String>
 where
     Name: Copy + std::fmt::Debug + Eq + std::hash::Hash,
 {
@@ -341,7 +345,7 @@ where
     if expected.len() != seen.len() {
         return Err(format!("{} calls were expected, {} seen", expected.len(), seen.len()));
     }
-    Ok(())
+    Ok(names)
 }
 
 fn seen(recording: &Recording) -> Vec<(String, i32, Option<u32>)> {
@@ -399,7 +403,14 @@ fn every_call_of_a_random_program_is_on_the_description_that_the_model_foretells
             .program(&[text(&program), &model.program])
             .run();
         let recording = run.finished_with(0);
-        agree(&model.expected, &seen(&recording))?;
+        let names = agree(&model.expected, &seen(&recording))?;
+        for (&one, &name) in &names {
+            let recorded = recording.socket(SocketId(name)).and_then(|socket| socket.peer);
+            let peer = model.descriptions[one].peer.and_then(|peer| names.get(&peer));
+            if peer.is_some() && recorded != peer.map(|&peer| SocketId(peer)) {
+                return Err(format!("{name}'s peer is {recorded:?} and should be {peer:?}"));
+            }
+        }
         let unlike = recording.events.iter().find(|event| {
             let argument = fd(event).and_then(|(_, socket)| socket);
             CHECKED.contains(&event.call.as_ref()) && argument != event.socket
@@ -427,7 +438,8 @@ fn the_model_of_descriptors_agrees_with_the_kernel() {
             return Err(format!("fdprog ended with {status}"));
         }
         let lines = std::fs::read_to_string(&output).map_err(|why| why.to_string())?;
-        agree(&model.expected, &lines.lines().filter_map(probe_of_strace).collect::<Vec<_>>())
+        let seen: Vec<_> = lines.lines().filter_map(probe_of_strace).collect();
+        agree(&model.expected, &seen).map(|_| ())
     });
 }
 

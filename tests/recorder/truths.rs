@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use socket_lab::event::{Ending, Event, Kind, Reason, Recording, SocketId};
 
 use crate::support::{
-    Lab, c, calls, fd, first_ending, has_signal, lab, need, outline, text, unique,
+    BOUND, Lab, c, calls, fd, first_ending, has_signal, lab, need, outline, text, unique,
 };
 
 /// A program's recording under each schedule that gives it the same story.
@@ -73,6 +73,39 @@ fn exec_from_a_thread_that_is_not_the_leader_goes_on_as_the_program() {
         assert_eq!(said[0].process, 1);
         assert_eq!(said[0].bytes.as_ref().map(|bytes| bytes.data.as_slice()), Some(&b"after"[..]));
         assert!(said[0].socket.is_some(), "the socket that exec kept is known");
+    }
+}
+
+#[test]
+fn fifty_images_in_a_row_are_one_process_with_one_socket() {
+    for schedule in BOTH {
+        let run = need!(on("exec_chain", &["50"])).schedule(schedule).run();
+        let recording = run.finished_with(0);
+        let said = calls(&recording, "send");
+        assert_eq!(said.len(), 1, "{schedule}:\n{}", outline(&recording));
+        assert_eq!((said[0].process, said[0].thread), (1, 1), "{schedule}");
+        assert!(said[0].socket.is_some(), "{schedule}");
+    }
+}
+
+#[test]
+fn threads_that_outlive_the_first_are_followed_to_the_end() {
+    for schedule in BOTH {
+        let recording = need!(on("leader_exits", &[])).schedule(schedule).run().finished_with(8);
+        let heard = calls(&recording, "recv");
+        assert_eq!(heard.len(), 1, "{schedule}:\n{}", outline(&recording));
+        assert_eq!(heard[0].ret, Some(5), "{schedule}");
+    }
+}
+
+#[test]
+fn a_child_that_asks_not_to_be_traced_is_traced() {
+    for schedule in BOTH {
+        let recording = need!(on("untraced", &[])).schedule(schedule).run().finished_with(0);
+        let senders: BTreeSet<u32> =
+            calls(&recording, "send").iter().map(|event| event.process).collect();
+        assert_eq!(senders.len(), 2, "{schedule}:\n{}", outline(&recording));
+        assert!(!senders.contains(&1), "{schedule}:\n{}", outline(&recording));
     }
 }
 
@@ -248,7 +281,8 @@ fn a_program_that_traces_is_refused_as_under_any_tracer_and_goes_on() {
 // What never ends
 
 fn ended_by_the_lab(mode: &str, allowed: &[Reason]) {
-    let run = need!(on("forever", &[mode])).run();
+    // The bound on computing counts processor time, which a busy machine hands out slowly.
+    let run = need!(on("forever", &[mode])).bound(3 * BOUND).run();
     let recording = run.recording();
     let fits = |reason: &Reason| {
         std::mem::discriminant(reason) == std::mem::discriminant(&recording.end.reason)

@@ -53,13 +53,18 @@ pub struct Lab {
 
 /// A run of `lab trace`, or `None` (and a word on stderr) where it cannot be made at all.
 pub fn lab() -> Option<Lab> {
-    static THERE: OnceLock<bool> = OnceLock::new();
+    static CAN_RECORD: OnceLock<bool> = OnceLock::new();
     let program = PathBuf::from(env!("CARGO_BIN_EXE_lab"));
-    let there = *THERE.get_or_init(|| {
-        Command::new(&program).arg("--version").output().is_ok_and(|out| !out.stdout.is_empty())
+    let can_record = *CAN_RECORD.get_or_init(|| {
+        let doctor = Command::new(&program).arg("doctor").output().expect("lab doctor starts");
+        match doctor.status.code() {
+            Some(0) => true,
+            Some(1) => false,
+            other => panic!("lab doctor ended with {other:?}"),
+        }
     });
-    if !there {
-        skipped("this build of `lab` has no commands");
+    if !can_record {
+        skipped("tracing is forbidden here; lab doctor says why");
         return None;
     }
     Some(Lab {
@@ -88,6 +93,12 @@ impl Lab {
 
     pub fn option(mut self, option: &str) -> Lab {
         self.options.push(option.into());
+        self
+    }
+
+    /// How long it may take, where that is not [`BOUND`].
+    pub fn bound(mut self, bound: Duration) -> Lab {
+        self.bound = bound;
         self
     }
 
@@ -131,6 +142,8 @@ impl Lab {
         if let Some(uid) = self.uid {
             command.uid(uid).gid(uid);
         }
+        // As a shell does: Ctrl-C then goes to the lab and all that it has started, and not to us.
+        command.process_group(0);
         let child = command.spawn().expect("lab starts");
         Running { child, output, stdout, stderr, lab: self, began: Instant::now() }
     }

@@ -339,7 +339,8 @@ impl Lesson {
 
     fn read(root: &Path, name: &Name) -> Result<Lesson> {
         let file = Path::new("lessons").join(&name.whole).join("lesson.toml");
-        let source = fs::read_to_string(root.join(&file)).map_err(|error| Error::file("read", &file, &error))?;
+        let source = fs::read_to_string(root.join(&file))
+            .map_err(|error| Error::file("read", &file, &error))?;
         Lesson::parse(root, name, file, source)
     }
 
@@ -569,7 +570,11 @@ hints   = ["…", "…", "…"]
     fn a_mistake_is_told_with_its_line() {
         let cases = [
             (PLAIN.replace("minutes", "minuets"), 2, "unknown field `minuets`"),
-            (PLAIN.replace("5", "\"five\""), 2, "invalid type: string \"five\", expected a number from 0"),
+            (
+                PLAIN.replace("5", "\"five\""),
+                2,
+                "invalid type: string \"five\", expected a number from 0",
+            ),
             (PLAIN.replace("5", "-5"), 2, "invalid value: integer `-5`, expected a number from 0"),
             (format!("{PLAIN}ens = false\n"), 5, "unknown field `ens`"),
             (PLAIN.replace("name = \"server\"", "ends = true"), 3, "missing field `name`"),

@@ -49,7 +49,9 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     /// A name without `/` that no folder of PATH holds; whether the working directory does.
-    NotInPath { here: bool },
+    NotInPath {
+        here: bool,
+    },
     /// No such file.
     Absent,
     Folder,
@@ -88,9 +90,7 @@ impl Error {
             Error::File { doing: "write", path, why } if why.ends_with("(ENOENT)") => {
                 format!("mkdir -p {}", path.parent()?.display())
             }
-            Error::NewerRecording { .. } => {
-                "cargo install --path . to bring lab up to date".into()
-            }
+            Error::NewerRecording { .. } => "cargo install --path . to bring lab up to date".into(),
             Error::Recording { .. } => "record it again: lab trace --as json -o FILE -- CMD".into(),
             Error::Usage { next, .. } => next.clone(),
             Error::Told { next, .. } => return next.clone(),

@@ -465,18 +465,29 @@ fn recordings_that_cannot_be_read() {
 
 #[test]
 fn where_ptrace_is_forbidden_runs_are_refused_and_say_why() {
-    let trace = refused(&mut without_ptrace(lab_std(&["trace", "--", "true"])));
+    let trace = refused(&mut without(libc::SYS_ptrace, lab_std(&["trace", "--", "true"])));
     assert_snapshot!(trace, @r"
     error: cannot trace `true`: ptrace is forbidden here (EPERM)
       try: lab doctor
     ");
-    let run = refused(without_ptrace(lab_std(&["run", "1"])).current_dir(root()));
+    let run = refused(without(libc::SYS_ptrace, lab_std(&["run", "1"])).current_dir(root()));
     // The program's path is the machine's.
     assert!(run.starts_with("error: cannot trace `") && run.contains("(EPERM)"), "{run}");
     assert!(run.ends_with("  try: lab doctor\n"), "{run}");
-    let free =
-        refused(&mut without_ptrace(lab_std(&["trace", "--schedule", "free", "--", "true"])));
+    let free = refused(&mut without(
+        libc::SYS_ptrace,
+        lab_std(&["trace", "--schedule", "free", "--", "true"]),
+    ));
     assert_eq!(free, trace);
+}
+
+#[test]
+fn where_filters_are_forbidden_it_is_not_ptrace_that_is_blamed() {
+    let trace = lab_std(&["trace", "--", "true"]);
+    assert_snapshot!(refused(&mut without(libc::SYS_seccomp, trace)), @r"
+    error: cannot trace `true`: seccomp is forbidden here (EPERM)
+      try: lab doctor
+    ");
 }
 
 #[test]
@@ -487,12 +498,12 @@ fn where_ptrace_is_forbidden_a_recording_can_still_be_shown() {
     let here = said(lab().arg("show").arg(&file));
     let mut show = lab_std(&["show"]);
     show.arg(&file);
-    assert_eq!(said(&mut without_ptrace(show)), here);
+    assert_eq!(said(&mut without(libc::SYS_ptrace, show)), here);
 }
 
 #[test]
 fn where_ptrace_is_forbidden_the_doctor_finds_it() {
-    let output = without_ptrace(lab_std(&["doctor"])).assert().code(1);
+    let output = without(libc::SYS_ptrace, lab_std(&["doctor"])).assert().code(1);
     output.stdout(predicate::str::is_match("(?m)^MISSING +ptrace .*EPERM").unwrap());
 }
 
@@ -784,15 +795,15 @@ impl House {
     }
 }
 
-/// The command where ptrace(2) fails with EPERM, as in many containers.
-fn without_ptrace(mut command: std::process::Command) -> Command {
-    let no_new_privileges = || {
+/// The command where this system call fails with EPERM, as ptrace(2) does in many containers.
+fn without(call: libc::c_long, mut command: std::process::Command) -> Command {
+    let deny = move || {
         let jump = |code: u32, k: u32, jt, jf| libc::sock_filter { code: code as u16, jt, jf, k };
         let denied = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
         let number = std::mem::offset_of!(libc::seccomp_data, nr) as u32;
         let mut filter = [
             jump(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, number, 0, 0),
-            jump(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_ptrace as u32, 0, 1),
+            jump(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call as u32, 0, 1),
             jump(libc::BPF_RET | libc::BPF_K, denied, 0, 0),
             jump(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
         ];
@@ -805,7 +816,7 @@ fn without_ptrace(mut command: std::process::Command) -> Command {
         if done { Ok(()) } else { Err(std::io::Error::last_os_error()) }
     };
     // SAFETY: between fork and exec it only builds an array on its stack and calls prctl.
-    unsafe { command.pre_exec(no_new_privileges) };
+    unsafe { command.pre_exec(deny) };
     let mut command = Command::from_std(command);
     command.timeout(BOUND);
     command

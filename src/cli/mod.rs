@@ -101,7 +101,8 @@ fn dispatch(lab: Lab) -> Result<Outcome> {
 /// The first of this process's arguments that is a command.
 fn command_meant() -> Option<String> {
     let lab = Lab::command();
-    let mut arguments = std::env::args_os().skip(1).filter_map(|argument| argument.into_string().ok());
+    let mut arguments =
+        std::env::args_os().skip(1).filter_map(|argument| argument.into_string().ok());
     arguments.find(|argument| lab.find_subcommand(argument).is_some())
 }
 

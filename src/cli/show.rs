@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::render::json;
 
 use super::Outcome;
@@ -20,7 +20,9 @@ pub struct Show {
 
 impl Show {
     pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
-        let recording = json::read(&self.file)?;
+        let file = std::fs::read(&self.file);
+        let file = file.map_err(|error| Error::file("read", &self.file, &error))?;
+        let recording = json::parse(&file, &self.file)?;
         self.drawing.check()?;
         self.drawing.draw(&recording, color)?;
         Ok(Outcome::Holds)

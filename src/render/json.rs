@@ -2,7 +2,6 @@
 //!
 //! Schema: `book/src/reference/recording.schema.json`.
 
-use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
@@ -47,14 +46,10 @@ pub fn jsonl(event: &Event) -> String {
     line(event)
 }
 
-/// Reads a recording from a file. Fails with [`Error::NewerRecording`] if a newer lab wrote it, and with
-/// [`Error::Recording`] if it is no recording or not a whole one.
-pub fn read(path: &Path) -> Result<Recording> {
-    let bytes = fs::read(path).map_err(|error| Error::file("read", path, &error))?;
-    parse(&bytes, path)
-}
-
 /// Reads a recording from the bytes of a file; `path` is for the messages.
+///
+/// Fails with [`Error::NewerRecording`] if a newer lab wrote it, and with [`Error::Recording`] if it is no
+/// recording or not a whole one.
 pub fn parse(bytes: &[u8], path: &Path) -> Result<Recording> {
     let broken = |why: String| Error::Recording { path: path.to_owned(), why };
     let newer = |version: u64| Error::NewerRecording { path: path.to_owned(), version };

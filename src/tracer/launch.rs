@@ -151,7 +151,7 @@ impl Failure {
                     FILTERING => {
                         return Error::CannotTrace { program: name, needs: "seccomp", errno };
                     }
-                    EXECUTING => obstacle(&name, errno),
+                    EXECUTING => return cannot_execute(name, errno),
                     _ => Obstacle::Refused(errno),
                 }
             }
@@ -162,44 +162,48 @@ impl Failure {
 }
 
 /// What the kernel meant by this errno of execve(2), which has one word for many things.
-fn obstacle(name: &str, errno: Errno) -> Obstacle {
-    let is_there = |path: &String| std::fs::metadata(path).is_ok();
-    let Some(path) = places(name).into_iter().find(is_there) else {
-        return match errno {
+fn cannot_execute(name: String, errno: Errno) -> Error {
+    let about = |path: &String| std::fs::metadata(path).ok();
+    let found = places(&name).into_iter().find_map(|path| Some((about(&path)?, path)));
+    let Some((about, program)) = found else {
+        let obstacle = match errno {
             Errno::ENOENT if name.contains('/') || name.is_empty() => Obstacle::Absent,
-            Errno::ENOENT => Obstacle::NotInPath { here: Path::new(name).is_file() },
+            Errno::ENOENT => Obstacle::NotInPath { here: Path::new(&name).is_file() },
             errno => Obstacle::Refused(errno),
         };
+        return Error::CannotStart { program: name, obstacle };
     };
-    let is_executable = |about: std::fs::Metadata| about.permissions().mode() & 0o111 != 0;
-    match errno {
-        Errno::EACCES if Path::new(&path).is_dir() => Obstacle::Folder,
-        Errno::EACCES if !std::fs::metadata(&path).is_ok_and(is_executable) => {
-            Obstacle::NotExecutable
-        }
+    let obstacle = match errno {
+        Errno::EACCES if about.is_dir() => Obstacle::Folder,
+        Errno::EACCES if about.permissions().mode() & 0o111 == 0 => Obstacle::NotExecutable,
         // The file is there, so it is another that is not.
         Errno::ENOENT => {
-            Obstacle::NoInterpreter(interpreter(&path).unwrap_or_else(|| "interpreter".into()))
+            let start = start_of(&program).unwrap_or_default();
+            Obstacle::NoInterpreter(interpreter(&start).unwrap_or("interpreter".into()))
         }
         Errno::ENOEXEC => Obstacle::NoProgram,
         errno => Obstacle::Refused(errno),
-    }
+    };
+    Error::CannotStart { program, obstacle }
 }
 
-/// The program that this one is to be run by: after `#!`, or the path in its ELF header that names a loader.
-fn interpreter(path: &str) -> Option<String> {
+fn start_of(path: &str) -> std::io::Result<Vec<u8>> {
     let mut start = Vec::new();
-    std::fs::File::open(path).ok()?.take(4096).read_to_end(&mut start).ok()?;
+    std::fs::File::open(path)?.take(4096).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+/// The program that one which starts like this is to be run by: what follows `#!`, or the loader that an
+/// ELF file names.
+fn interpreter(start: &[u8]) -> Option<String> {
     if let Some(line) = start.strip_prefix(b"#!") {
-        let line = String::from_utf8_lossy(line.split(|&byte| byte == b'\n').next()?).into_owned();
-        // A line ending of another system is part of the name, and cannot be seen unless it is shown.
-        return Some(line.trim_matches([' ', '\t']).split([' ', '\t']).next()?.replace('\r', "\\r"));
+        let line = String::from_utf8_lossy(line.split(|&byte| byte == b'\n').next()?);
+        let name = line.trim_matches([' ', '\t']).split([' ', '\t']).next()?;
+        // The line ending of another system is part of the name: it must be seen.
+        return Some(name.replace('\r', "\\r"));
     }
-    let strings = start.split(|&byte| byte == 0);
-    strings
-        .filter_map(|text| std::str::from_utf8(text).ok())
-        .find(|text| text.starts_with('/') && text.contains("ld"))
-        .map(String::from)
+    let mut strings = start.split(|&byte| byte == 0).filter_map(|it| std::str::from_utf8(it).ok());
+    strings.find(|text| text.starts_with('/') && text.contains("ld")).map(String::from)
 }
 
 /// The child's side. Never returns.
@@ -226,7 +230,8 @@ fn become_program(
                 let mut found = Errno::last_raw();
                 // A folder of PATH that may not be searched says nothing of the program.
                 let searched = prepared.paths.len() > 1;
-                if searched && found == libc::EACCES && libc::access(path.as_ptr(), libc::F_OK) != 0 {
+                if searched && found == libc::EACCES && libc::access(path.as_ptr(), libc::F_OK) != 0
+                {
                     found = libc::ENOENT;
                 }
                 // As execvp(3): a place where it is not, or is not allowed, does not end the search.
@@ -349,4 +354,37 @@ fn own_streams() -> std::result::Result<(Ours, [OwnedFd; 3]), Errno> {
     nix::fcntl::fcntl(&terminal, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     let stderr = stdout.try_clone().map_err(|_| Errno::last())?;
     Ok((Ours { stdin: Some(fill), terminal }, [stdin, stdout, stderr]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_names_its_interpreter_without_arguments() {
+        assert_eq!(interpreter(b"#! /usr/bin/env python3\nprint()\n").unwrap(), "/usr/bin/env");
+        assert_eq!(interpreter(b"#!/bin/sh\r\nexit\r\n").unwrap(), "/bin/sh\\r");
+    }
+
+    #[test]
+    fn an_elf_file_names_its_loader() {
+        let start = b"\x7fELF\x02\0\xff\0/lib64/ld-linux-x86-64.so.2\0/usr/lib\0";
+        assert_eq!(interpreter(start).unwrap(), "/lib64/ld-linux-x86-64.so.2");
+        assert_eq!(interpreter(b"hello\n"), None);
+    }
+
+    #[test]
+    fn a_refused_exec_is_told_as_what_the_kernel_said() {
+        for errno in [Errno::EPERM, Errno::ETXTBSY] {
+            let error = cannot_execute("/bin/sh".into(), errno);
+            let Error::CannotStart { obstacle, .. } = error else { panic!("{error}") };
+            assert_eq!(obstacle, Obstacle::Refused(errno));
+        }
+    }
+
+    #[test]
+    fn a_program_of_path_is_told_with_the_folder_where_it_was_found() {
+        let error = cannot_execute("sh".into(), Errno::EPERM).to_string();
+        assert!(error.contains("/sh`: operation not permitted (EPERM)"), "{error}");
+    }
 }

@@ -34,13 +34,22 @@ pub struct Recording {
     /// The kernel's release, as uname(2) gives it.
     pub kernel: String,
     pub schedule: Schedule,
-    /// The seed of a random schedule.
+    /// The seed of a random schedule, or of a scenario's texts and faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// The scenario that was played, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<String>,
+    /// The faults that the program met, by name: `short-read`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weather: Option<String>,
     pub roles: Vec<Role>,
     /// Every open file description that an event names, in order of creation.
     pub sockets: Vec<Socket>,
     pub events: Vec<Event>,
+    /// What the outside world did, in order: a scenario's steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
     /// Reserved for the packets seen on the wire.
     #[serde(default)]
     pub packets: Vec<serde_json::Value>,
@@ -187,7 +196,10 @@ pub struct Event {
     /// For a call that waited: the `seq` of the last event before it began to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
-    /// What the recorder did to this call, if anything: `refused by the lab`, `timer fired`.
+    /// Where in its source the program made the call, where debug information tells: `exercise.rs:42`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// What the recorder did to this call, if anything: `refused by the lab`, `shortened to 1 byte`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Cow<'static, str>>,
     pub pid: i32,
@@ -361,6 +373,38 @@ impl fmt::Display for SockAddr {
             SockAddr::Other { number, data } => write!(f, "family {number}, {data}"),
         }
     }
+}
+
+/// One step of a scenario, as it was carried out at a moment when nobody could move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its number within the scenario, from 1.
+    pub number: usize,
+    /// The step with the texts that the seed chose: `A: send("héllo")`.
+    pub text: String,
+    /// The `seq` of the last event before it.
+    pub after: u64,
+    /// What was found instead of what the step asks for; absent if it is as it should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmet: Option<String>,
+    /// The state of every socket of the run at the next quiet moment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<SocketState>,
+}
+
+/// What the kernel says of a socket at a quiet moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocketState {
+    /// `None`: no process owns it any more.
+    pub socket: Option<SocketId>,
+    /// As ss(8) and RFC 9293 name it: `LISTEN`, `ESTABLISHED`, `FIN-WAIT-2`, `CLOSE-WAIT` …; `CLOSED` once it is gone.
+    pub state: String,
+    pub local: SockAddr,
+    pub remote: SockAddr,
+    /// Bytes that wait to be read; for a listener, connections that wait to be accepted.
+    pub receive_queue: u32,
+    /// Bytes that were not acknowledged; for a listener, the most that may wait.
+    pub send_queue: u32,
 }
 
 /// How a run ended, as a whole and for each role.

@@ -133,6 +133,9 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
         schedule: request.tracer.schedule,
         seed: (request.tracer.schedule == crate::event::Schedule::Random)
             .then_some(request.tracer.seed),
+        scenario: None,
+        weather: None,
+        steps: Vec::new(),
         roles: request.roles.iter().map(Part::as_role).collect(),
         sockets,
         events,

@@ -32,9 +32,17 @@ pub fn write(recording: &Recording) -> String {
     if let Some(seed) = recording.seed {
         key("seed", line(&seed));
     }
+    for (name, value) in [("scenario", &recording.scenario), ("weather", &recording.weather)] {
+        if value.is_some() {
+            key(name, line(value));
+        }
+    }
     key("roles", lines(&recording.roles));
     key("sockets", lines(&recording.sockets));
     key("events", lines(&recording.events));
+    if !recording.steps.is_empty() {
+        key("steps", lines(&recording.steps));
+    }
     key("packets", lines(&recording.packets));
     key("end", line(&recording.end));
     out.push_str("\n}\n");

@@ -840,6 +840,7 @@ mod tests {
             state: None,
             blocked: false,
             since: None,
+            source: None,
             note: None,
             pid: 10,
             tid: 10,

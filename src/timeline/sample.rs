@@ -48,6 +48,9 @@ impl Sample {
             kernel: "6.18.0".into(),
             schedule: Schedule::Lockstep,
             seed: None,
+            scenario: None,
+            weather: None,
+            steps: Vec::new(),
             roles: roles
                 .iter()
                 .map(|name| Role {
@@ -118,6 +121,7 @@ impl Sample {
             state: None,
             blocked: false,
             since: None,
+            source: None,
             note: None,
             pid: 1000 + who.1 as i32,
             tid: 1000 + who.2 as i32,

@@ -163,6 +163,7 @@ impl Tracer {
             state: None,
             blocked: false,
             since: None,
+            source: None,
             note: None,
             pid: self.processes[thread.process].pid,
             tid: thread.tid,

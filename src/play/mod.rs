@@ -131,10 +131,11 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
         arch: std::env::consts::ARCH.into(),
         kernel: machine.map(|it| it.release().to_string_lossy().into_owned()).unwrap_or_default(),
         schedule: request.tracer.schedule,
-        seed: (request.tracer.schedule == crate::event::Schedule::Random)
-            .then_some(request.tracer.seed),
+        seed: (request.tracer.schedule == crate::event::Schedule::Random
+            || request.tracer.weather.is_some())
+        .then_some(request.tracer.seed),
         scenario: None,
-        weather: None,
+        weather: request.tracer.weather.map(|weather| weather.to_string()),
         steps: Vec::new(),
         roles: request.roles.iter().map(Part::as_role).collect(),
         sockets,

@@ -13,6 +13,13 @@ use crate::event::{Kind, SockAddr, Socket, SocketId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Open(usize);
 
+impl Open {
+    /// The how manieth it is, counted from 0 in order of creation.
+    pub fn place(self) -> usize {
+        self.0
+    }
+}
+
 /// A table of descriptors, which threads share or copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Table(usize);
@@ -37,6 +44,8 @@ pub struct Description {
     pub send_timeout: u64,
     /// The local and the remote address, once connected.
     pub endpoints: Option<(SockAddr, SockAddr)>,
+    /// It was put into an epoll instance with EPOLLET.
+    pub edge_triggered: bool,
     /// For an epoll instance: what it was told to watch.
     pub watched: Vec<Open>,
     /// For a timerfd: the clock it was made for.
@@ -86,6 +95,7 @@ impl Descriptors {
             receive_timeout: 0,
             send_timeout: 0,
             endpoints: None,
+            edge_triggered: false,
             watched: Vec::new(),
             timer_clock: libc::CLOCK_MONOTONIC,
             timer: None,

@@ -22,3 +22,4 @@ mod oracle;
 mod strace;
 mod styles;
 mod truths;
+mod weather;

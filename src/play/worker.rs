@@ -71,12 +71,17 @@ fn record(request: &Request, teller: &mut Teller) -> Result<()> {
     let _turn = if entered.has_network() { None } else { Some(sandbox::lock_machine()?) };
     sandbox::fork_init(&entered)?;
     sandbox::furnish(&mut entered);
+    let mut confinement = request.sandbox.confine.then(|| sandbox::confine(&mut entered));
     tracer::catch_signals();
     teller.tell(&Told::Isolation(entered.isolation.clone()));
     let settings =
         tracer::Settings { shared_ports: !entered.has_network(), ..request.tracer.clone() };
-    let tracer = Tracer::new(settings, Box::new(wire::Sockets::here()))?;
+    let mut tracer = Tracer::new(settings, Box::new(wire::Sockets::here()))?;
+    if let Some(ruleset) = confinement.as_mut().and_then(|it| it.ruleset.take()) {
+        tracer.confine(ruleset);
+    }
     let mut run = Run::new(request, tracer)?;
+    run.folder = confinement.as_ref().map(|it| it.folder.to_string_lossy().into_owned());
     let (sockets, end) = run.go(teller)?;
     teller.tell(&Told::End { sockets, end });
     teller.flush();
@@ -93,6 +98,8 @@ struct Run<'a> {
     started: Vec<usize>,
     after: Vec<Option<CallPattern>>,
     names: Names,
+    /// The only place where the programs may write, if they are confined.
+    folder: Option<String>,
     /// The lines that each role still finds on its stdin.
     lines: Vec<std::vec::IntoIter<String>>,
 }
@@ -118,6 +125,7 @@ impl<'a> Run<'a> {
             started: Vec::new(),
             after,
             names: Names::new(),
+            folder: None,
             lines: lines.collect(),
         })
     }
@@ -158,8 +166,9 @@ impl<'a> Run<'a> {
 
     fn start(&mut self, place: usize) -> Result<()> {
         let Part { name, command, env, .. } = &self.request.roles[place];
-        let program =
-            tracer::launch::Program { command: command.clone(), env: env.clone(), dir: None };
+        let mut env = env.clone();
+        env.extend(self.folder.iter().map(|folder| ("TMPDIR".to_string(), folder.clone())));
+        let program = tracer::launch::Program { command: command.clone(), env, dir: None };
         self.tracer.start(name, &program)?;
         self.to_come.retain(|&other| other != place);
         self.started.push(place);

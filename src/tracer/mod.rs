@@ -23,6 +23,7 @@ mod handlers;
 pub mod launch;
 mod leave;
 pub mod limits;
+mod locate;
 mod memory;
 mod proc;
 mod registers;
@@ -47,6 +48,7 @@ use clock::Clock;
 use descriptors::Descriptors;
 use launch::{Program, Setup, Streams};
 use limits::Limits;
+use locate::Locator;
 use stop::{Gone, Stopped};
 use tracees::{Held, Key, Process, Role, Thread};
 use weather::{Faults, Weather};
@@ -93,6 +95,9 @@ pub struct Settings {
     /// The faults that it meets, chosen by `seed`.
     #[serde(default)]
     pub weather: Option<Weather>,
+    /// Whether events say where in the source of the program under test the call stands.
+    #[serde(default)]
+    pub locate: bool,
     /// What the programs may use, if that is bounded.
     #[serde(default)]
     pub limits: Option<Limits>,
@@ -110,6 +115,7 @@ impl Default for Settings {
             timeout: None,
             graded: None,
             weather: None,
+            locate: false,
             limits: None,
         }
     }
@@ -172,6 +178,7 @@ pub struct Tracer {
     clock: Clock,
     random: Random,
     faults: Faults,
+    locator: Locator,
     next_port: u16,
 
     /// Who holds the token: the thread that was resumed last.
@@ -208,6 +215,7 @@ impl Tracer {
             trapped: filter::trapped(serial),
             random: Random::new(settings.seed),
             faults: Faults::default(),
+            locator: Locator::default(),
             settings,
             kernel,
             start: Instant::now(),

@@ -98,6 +98,8 @@ pub struct InFlight {
     pub limit: Option<TimeLimit>,
     /// What the weather does to it.
     pub fault: Option<Fault>,
+    /// Where in the program's source it stands.
+    pub source: Option<String>,
     /// What the lab did to it, for the event.
     pub note: Option<Cow<'static, str>>,
     /// Memory of the tracee that was changed for the call, with what stood there.
@@ -315,6 +317,7 @@ impl Tracer {
         self.by_tid.remove(&former);
         self.by_tid.insert(tid, key);
         self.processes[process].handlers.exec();
+        self.forget_image(process);
         let serial = self.is_serial();
         let Some(thread) = self.threads.get_mut(&key) else { return };
         thread.tid = tid;

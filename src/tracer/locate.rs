@@ -30,10 +30,23 @@ use super::tracees::Key;
 /// The most frames that are looked at: a recursion may be deeper than anybody wants to know.
 const FRAMES: usize = 256;
 
-/// Programs that have been located so far, by process: each has its own until it executes another.
+/// The programs in memory whose calls have been located. Processes share one until they execute another.
 #[derive(Default)]
 pub struct Locator {
-    images: HashMap<usize, Image>,
+    images: HashMap<ImageId, Image>,
+    next: usize,
+}
+
+/// Which program is in a process's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ImageId(usize);
+
+impl Locator {
+    /// A program that has just been executed, or will be.
+    pub fn new_image(&mut self) -> ImageId {
+        self.next += 1;
+        ImageId(self.next)
+    }
 }
 
 /// What is known of one program's code in memory.
@@ -79,17 +92,16 @@ impl Tracer {
         let Some(process) = self.threads.get(&key).map(|thread| thread.process) else {
             return Ok(None);
         };
-        let image = self.locator.images.entry(process).or_insert_with(|| Image::of(stopped.tid()));
+        let image = self
+            .locator
+            .images
+            .entry(self.processes[process].image)
+            .or_insert_with(|| Image::of(stopped.tid()));
         if !image.may_have_source() {
             return Ok(None);
         }
         let (pc, registers) = stopped.registers()?.frame();
         Ok(image.locate(stopped.tid(), pc, registers))
-    }
-
-    /// The process runs another program from now on.
-    pub(super) fn forget_image(&mut self, process: usize) {
-        self.locator.images.remove(&process);
     }
 }
 

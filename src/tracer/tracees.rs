@@ -12,6 +12,7 @@ use crate::event::{Ending, Kind};
 use super::descriptors::{Open, Table, Timer};
 use super::handlers::Handlers;
 use super::launch::{Failure, Ours, Program};
+use super::locate::ImageId;
 use super::memory::Tracee;
 use super::proc::{self, Link, Sleep};
 use super::stop::{self, AtCall, Gone, Status, Stopped, Why};
@@ -43,6 +44,8 @@ pub struct Process {
     pub parent: Option<usize>,
     pub alive: bool,
     pub handlers: Handlers,
+    /// The program in its memory.
+    pub image: ImageId,
     /// setitimer(ITIMER_REAL) and alarm, in virtual time.
     pub alarm: Option<Timer>,
     pub alarm_fires: u32,
@@ -161,9 +164,21 @@ impl Tracer {
         number: u32,
         handlers: Handlers,
     ) -> usize {
-        let alarm = None;
-        let process =
-            Process { pid, role, number, parent, alive: true, handlers, alarm, alarm_fires: 0 };
+        let image = match parent {
+            Some(parent) => self.processes[parent].image,
+            None => self.locator.new_image(),
+        };
+        let process = Process {
+            pid,
+            role,
+            number,
+            parent,
+            alive: true,
+            handlers,
+            image,
+            alarm: None,
+            alarm_fires: 0,
+        };
         self.processes.push(process);
         self.processes.len() - 1
     }
@@ -317,7 +332,7 @@ impl Tracer {
         self.by_tid.remove(&former);
         self.by_tid.insert(tid, key);
         self.processes[process].handlers.exec();
-        self.forget_image(process);
+        self.processes[process].image = self.locator.new_image();
         let serial = self.is_serial();
         let Some(thread) = self.threads.get_mut(&key) else { return };
         thread.tid = tid;

@@ -76,7 +76,7 @@ fn an_interpreter_has_no_places() {
 fn places_are_the_same_in_every_run_and_change_nothing_else() {
     let program = need!(c("weather"));
     let record = |locate: bool| {
-        let lab = located(&[text(&program), "eintr"])?;
+        let lab = located(&[text(&program), "reads"])?;
         let lab = lab.request(|request| request.tracer.locate = locate);
         Some(lab.run().finished_with(0).without_machine_facts())
     };
@@ -86,4 +86,15 @@ fn places_are_the_same_in_every_run_and_change_nothing_else() {
     assert!(first.events.iter().any(|event| event.source.is_some()));
     first.events.iter_mut().for_each(|event| event.source = None);
     assert_eq!(first, without);
+}
+
+#[test]
+fn children_and_other_programs_are_found_as_well() {
+    let program = need!(c("fork_places"));
+    let recording = need!(located(&[text(&program)])).run().finished_with(0);
+    let senders: Vec<_> = calls(&recording, "send").iter().map(|it| it.process).collect();
+    assert_eq!(senders, [2, 2, 3], "{}", outline(&recording));
+    let places: Vec<_> = calls(&recording, "send").iter().map(|it| it.source.clone()).collect();
+    assert!(places.iter().all(|place| place.is_some() && *place == places[0]), "{places:?}");
+    stands_at(&recording, "send", "fork_places.c", "send(fd,");
 }

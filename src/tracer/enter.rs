@@ -62,7 +62,7 @@ impl Tracer {
             );
         }
         if self.is_serial() {
-            if let Some(result) = self.answer_about_time(key, &raw, memory) {
+            if let Some(result) = self.answer_about_time(key, &call.at, memory) {
                 let shown = if is_alarm(&raw) { Shown::Yes } else { Shown::No };
                 return self.answer(key, stopped, call, result, shown, None);
             }
@@ -80,6 +80,9 @@ impl Tracer {
                 call.shown = shown;
                 if self.is_serial() {
                     call.limit = self.limit_of(&call, memory);
+                    if let Some(at) = time_limits::passed_deadline(&raw, memory, &self.clock) {
+                        timers::borrow_zeroes::<16>(&mut call, memory, at);
+                    }
                 }
                 self.prepare(key, &mut call, memory);
                 self.ask_kernel(key, stopped, call, true)

@@ -11,7 +11,7 @@ use super::descriptors::{Description, Open, Timer};
 use super::handlers;
 use super::memory::Tracee;
 use super::settle::{self, Wakes};
-use super::stop::{self, Status, Stopped, Why};
+use super::stop::{self, AtCall, Status, Stopped, Why};
 use super::time_limits::{self, Entered, TimeLimit};
 use super::tracees::{Held, InFlight, Key, Thread};
 use super::{Tracer, bounds};
@@ -183,21 +183,27 @@ impl Tracer {
 
     /// Answers what a program asks of the clock. `None` for any other call, and for one whose arguments
     /// the kernel is to judge.
-    pub(super) fn answer_about_time(&mut self, key: Key, raw: &Raw, memory: Tracee) -> Option<i64> {
+    pub(super) fn answer_about_time(
+        &mut self,
+        key: Key,
+        at: &AtCall,
+        memory: Tracee,
+    ) -> Option<i64> {
+        let (raw, site) = (&at.raw, at.sp);
         let args = raw.args;
         let written = |done: bool| if done { 0 } else { -i64::from(libc::EFAULT) };
         match raw.nr as libc::c_long {
             libc::SYS_clock_gettime => {
-                let now = self.clock.look(args[0] as i32);
+                let now = self.clock.look(args[0] as i32, site);
                 Some(written(memory.put_time(args[1], now, 1)))
             }
             libc::SYS_gettimeofday if args[0] != 0 => {
-                let now = self.clock.look(libc::CLOCK_REALTIME);
+                let now = self.clock.look(libc::CLOCK_REALTIME, site);
                 Some(written(memory.put_time(args[0], now, 1_000)))
             }
             #[cfg(target_arch = "x86_64")]
             libc::SYS_time => {
-                let now = self.clock.look(libc::CLOCK_REALTIME) / SECOND;
+                let now = self.clock.look(libc::CLOCK_REALTIME, site) / SECOND;
                 let done = args[0] == 0 || memory.write(args[0], &now.to_le_bytes());
                 Some(if done { now as i64 } else { -i64::from(libc::EFAULT) })
             }
@@ -384,7 +390,8 @@ pub fn borrow_timer(call: &mut InFlight, memory: Tracee) {
     }
 }
 
-fn borrow_zeroes<const N: usize>(call: &mut InFlight, memory: Tracee, addr: u64) {
+/// Puts zeroes there for as long as the call lasts.
+pub fn borrow_zeroes<const N: usize>(call: &mut InFlight, memory: Tracee, addr: u64) {
     if let Some(bytes) = memory.bytes::<N>(addr)
         && memory.write(addr, &[0; N])
     {

@@ -34,6 +34,7 @@ impl Tracer {
         let Some((deadline, due)) = self.earliest() else { return Ok(self.await_handshake()) };
         self.clock.jump(deadline);
         self.note_wakes(Wakes::All);
+        self.has_fired = true;
         match due {
             Due::Call(key) => self.expire_call(key),
             Due::Alarm(process) => {
@@ -56,19 +57,41 @@ impl Tracer {
         Ok(true)
     }
 
+    /// Something has moved: what fires from now on fires for the first time.
+    pub(super) fn forget_fires(&mut self) {
+        self.threads.values_mut().for_each(|thread| thread.idle_fires = 0);
+        self.processes.iter_mut().for_each(|process| process.alarm_fires = 0);
+        self.descriptors.iter_mut().for_each(|description| description.timer_fires = 0);
+    }
+
+    /// How often one timer may fire with nothing else happening. A server that looks after its house now and
+    /// then has nothing to come to; a program that only sleeps a thousand times has.
+    pub(super) fn most_fires(&self) -> u32 {
+        let many = |fires: u32| fires >= bounds::IDLE_TIMERS;
+        let in_question = self.threads.values().any(|thread| many(thread.idle_fires))
+            || self.processes.iter().any(|process| many(process.alarm_fires))
+            || self.descriptors.iter().any(|(_, description)| many(description.timer_fires));
+        if in_question && !self.somebody_waits_for_the_world() {
+            bounds::IDLE_SLEEPS
+        } else {
+            bounds::IDLE_TIMERS
+        }
+    }
+
     fn earliest(&self) -> Option<(u64, Due)> {
+        let most = self.most_fires();
         let calls = self.threads.iter().filter_map(|(&key, thread)| {
             let call = thread.call.as_ref().filter(|call| call.blocked && thread.held.is_none())?;
-            let fires = thread.idle_fires < bounds::IDLE_TIMERS && !thread.listening;
+            let fires = thread.idle_fires < most && !thread.listening;
             let limit = call.limit.filter(|_| fires)?;
             Some((limit.deadline, Due::Call(key)))
         });
         let alarms = self.processes.iter().enumerate().filter_map(|(at, process)| {
-            let fires = process.alive && process.alarm_fires < bounds::IDLE_TIMERS;
+            let fires = process.alive && process.alarm_fires < most;
             Some((process.alarm.filter(|_| fires)?.deadline, Due::Alarm(at)))
         });
         let descriptors = self.descriptors.iter().filter_map(|(open, description)| {
-            let fires = description.timer_fires < bounds::IDLE_TIMERS;
+            let fires = description.timer_fires < most;
             let timer = description.timer.filter(|_| fires && self.holder(open).is_some())?;
             Some((timer.deadline, Due::Descriptor(open)))
         });

@@ -62,7 +62,7 @@ impl Tracer {
             );
         }
         if self.is_serial() {
-            if let Some(result) = self.answer_about_time(key, &raw, memory) {
+            if let Some(result) = self.answer_about_time(key, &call.at, memory) {
                 let shown = if is_alarm(&raw) { Shown::Yes } else { Shown::No };
                 return self.answer(key, stopped, call, result, shown, None);
             }
@@ -70,7 +70,7 @@ impl Tracer {
         }
         match self.plan(key, &call, was_closed) {
             Plan::Pass => {
-                self.count(false, Shown::No);
+                self.count_passed();
                 stopped.resume(0)
             }
             Plan::Answer(result, shown, note) => {
@@ -80,6 +80,9 @@ impl Tracer {
                 call.shown = shown;
                 if self.is_serial() {
                     call.limit = self.limit_of(&call, memory);
+                    if let Some(at) = time_limits::passed_deadline(&raw, memory, &self.clock) {
+                        timers::borrow_zeroes::<16>(&mut call, memory, at);
+                    }
                 }
                 self.prepare(key, &mut call, memory);
                 self.ask_kernel(key, stopped, call, true)
@@ -252,10 +255,7 @@ impl Tracer {
             registers.set_arg(0, raw.args[0] & !UNTRACED);
             registers.write()?;
         }
-        let pid = self.process_of(key);
-        let cpu = super::proc::cpu_time(pid);
         let Some(thread) = self.threads.get_mut(&key) else { return Ok(()) };
-        thread.cpu_at_resume = cpu;
         let ends = call.call.syscall == "exit" || call.call.syscall == "exit_group";
         if ends {
             self.emit(key, call, None, None);
@@ -291,9 +291,10 @@ impl Tracer {
     /// Counts calls that lead nowhere, which end a run that spins.
     pub(super) fn count(&mut self, moved: bool, shown: Shown) {
         if moved && shown == Shown::Yes {
-            (self.idle_recorded, self.idle_hidden) = (0, 0);
-            self.threads.values_mut().for_each(|thread| thread.idle_fires = 0);
-            self.processes.iter_mut().for_each(|process| process.alarm_fires = 0);
+            (self.idle_recorded, self.idle_hidden, self.idle_passed) = (0, 0, 0);
+            if std::mem::take(&mut self.has_fired) {
+                self.forget_fires();
+            }
             return;
         }
         if !self.is_serial() {
@@ -306,6 +307,18 @@ impl Tracer {
         *counter += 1;
         if *counter > bound {
             let what = format!("{bound} calls in a row moved nothing: the program spins");
+            self.stop.get_or_insert(crate::event::Reason::Limit { what });
+        }
+    }
+
+    fn count_passed(&mut self) {
+        if !self.is_serial() {
+            return;
+        }
+        self.idle_passed += 1;
+        if self.idle_passed > bounds::IDLE_PASSED {
+            let what =
+                format!("{} calls in a row touched no socket: the program spins", bounds::IDLE_PASSED);
             self.stop.get_or_insert(crate::event::Reason::Limit { what });
         }
     }

@@ -38,7 +38,9 @@ impl Tracer {
             Shown::IfBadDescriptor => Shown::No,
             shown => shown,
         };
-        self.count(is_progress(&call, result), shown);
+        // The ticks of a timer are time that passes.
+        let ticks = call.open.is_some_and(|open| self.descriptors.get(open).kind == Kind::TimerFd);
+        self.count(is_progress(&call, result) && !ticks, shown);
         if shown != Shown::Yes {
             return stopped.resume(0);
         }

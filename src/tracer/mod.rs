@@ -105,10 +105,16 @@ mod bounds {
     pub const STREAK: u32 = 500;
     /// Recorded calls in a row that moved nothing: `recv` of an ended stream, EAGAIN.
     pub const IDLE_RECORDED: u32 = 5_000;
-    /// Unrecorded calls in a row (looks at the clock, yields).
-    pub const IDLE_HIDDEN: u32 = 200_000;
+    /// Unrecorded calls in a row (looks at the clock, locks, yields): more than a program makes that computes for
+    /// some seconds.
+    pub const IDLE_HIDDEN: u32 = 2_000_000;
+    /// Calls in a row that are not even looked at the return of: reads of files, mostly.
+    pub const IDLE_PASSED: u32 = 20_000_000;
     /// Times that one timer fires with nothing else happening.
     pub const IDLE_TIMERS: u32 = 200;
+    /// The same for a program that waits for nothing but time, where nobody waits for somebody outside either: it may
+    /// well be on its way to an end.
+    pub const IDLE_SLEEPS: u32 = 10_000;
     /// Events of one run in lockstep.
     pub const EVENTS: u64 = 1_000_000;
     /// Bytes of the programs' data that one recording keeps.
@@ -150,6 +156,9 @@ pub struct Tracer {
     streak: u32,
     idle_recorded: u32,
     idle_hidden: u32,
+    idle_passed: u32,
+    /// A timer has fired since something moved.
+    has_fired: bool,
     backlog: proc::Backlog,
     stop: Option<Reason>,
 
@@ -193,6 +202,8 @@ impl Tracer {
             streak: 0,
             idle_recorded: 0,
             idle_hidden: 0,
+            idle_passed: 0,
+            has_fired: false,
             backlog: proc::Backlog::open(),
             stop: None,
             seq: 0,
@@ -297,6 +308,13 @@ impl Tracer {
         let Some(held) = self.threads.get_mut(&key).and_then(|thread| thread.held.take()) else {
             return;
         };
+        // But not for a thread that was interrupted for computing too long.
+        if !matches!(held, Held::Ready(_)) && self.is_serial() {
+            let cpu = proc::cpu_time(self.process_of(key));
+            if let Some(thread) = self.threads.get_mut(&key) {
+                thread.cpu_at_resume = cpu;
+            }
+        }
         let done = match held {
             Held::Ready(stopped) => stopped.resume(0),
             Held::Entry(stopped, at) => self.enter(key, stopped, at),
@@ -316,9 +334,18 @@ impl Tracer {
     /// Gives a role a piece of text on its stdin. False if it has none of the lab's, or it was closed.
     pub fn type_in(&mut self, role: usize, text: &[u8]) -> bool {
         self.woken = settle::Wakes::All;
-        let stdin = self.roles.get(role).and_then(|role| role.stdin.as_ref());
-        // A pipe holds 64 KiB; a line of a scenario fits.
-        stdin.is_some_and(|stdin| nix::unistd::write(stdin, text) == Ok(text.len()))
+        let Some(role) = self.roles.get_mut(role).filter(|role| role.stdin.is_some()) else {
+            return false;
+        };
+        role.to_type.extend(text);
+        role.fill_stdin()
+    }
+
+    /// Goes on with what did not fit into the role's stdin at once. False if there is nothing left, or nobody to
+    /// read it.
+    pub fn type_rest(&mut self, role: usize) -> bool {
+        self.woken = settle::Wakes::All;
+        self.roles.get_mut(role).is_some_and(|role| !role.to_type.is_empty() && role.fill_stdin())
     }
 
     /// Ends a role's stdin.

@@ -11,7 +11,7 @@ use super::descriptors::{Description, Open, Timer};
 use super::handlers;
 use super::memory::Tracee;
 use super::settle::{self, Wakes};
-use super::stop::{self, Status, Stopped, Why};
+use super::stop::{self, AtCall, Status, Stopped, Why};
 use super::time_limits::{self, Entered, TimeLimit};
 use super::tracees::{Held, InFlight, Key, Thread};
 use super::{Tracer, bounds};
@@ -34,6 +34,7 @@ impl Tracer {
         let Some((deadline, due)) = self.earliest() else { return Ok(self.await_handshake()) };
         self.clock.jump(deadline);
         self.note_wakes(Wakes::All);
+        self.has_fired = true;
         match due {
             Due::Call(key) => self.expire_call(key),
             Due::Alarm(process) => {
@@ -56,19 +57,41 @@ impl Tracer {
         Ok(true)
     }
 
+    /// Something has moved: what fires from now on fires for the first time.
+    pub(super) fn forget_fires(&mut self) {
+        self.threads.values_mut().for_each(|thread| thread.idle_fires = 0);
+        self.processes.iter_mut().for_each(|process| process.alarm_fires = 0);
+        self.descriptors.iter_mut().for_each(|description| description.timer_fires = 0);
+    }
+
+    /// How often one timer may fire with nothing else happening. A server that looks after its house now and
+    /// then has nothing to come to; a program that only sleeps a thousand times has.
+    pub(super) fn most_fires(&self) -> u32 {
+        let many = |fires: u32| fires >= bounds::IDLE_TIMERS;
+        let in_question = self.threads.values().any(|thread| many(thread.idle_fires))
+            || self.processes.iter().any(|process| many(process.alarm_fires))
+            || self.descriptors.iter().any(|(_, description)| many(description.timer_fires));
+        if in_question && !self.somebody_waits_for_the_world() {
+            bounds::IDLE_SLEEPS
+        } else {
+            bounds::IDLE_TIMERS
+        }
+    }
+
     fn earliest(&self) -> Option<(u64, Due)> {
+        let most = self.most_fires();
         let calls = self.threads.iter().filter_map(|(&key, thread)| {
             let call = thread.call.as_ref().filter(|call| call.blocked && thread.held.is_none())?;
-            let fires = thread.idle_fires < bounds::IDLE_TIMERS && !thread.listening;
+            let fires = thread.idle_fires < most && !thread.listening;
             let limit = call.limit.filter(|_| fires)?;
             Some((limit.deadline, Due::Call(key)))
         });
         let alarms = self.processes.iter().enumerate().filter_map(|(at, process)| {
-            let fires = process.alive && process.alarm_fires < bounds::IDLE_TIMERS;
+            let fires = process.alive && process.alarm_fires < most;
             Some((process.alarm.filter(|_| fires)?.deadline, Due::Alarm(at)))
         });
         let descriptors = self.descriptors.iter().filter_map(|(open, description)| {
-            let fires = description.timer_fires < bounds::IDLE_TIMERS;
+            let fires = description.timer_fires < most;
             let timer = description.timer.filter(|_| fires && self.holder(open).is_some())?;
             Some((timer.deadline, Due::Descriptor(open)))
         });
@@ -183,21 +206,27 @@ impl Tracer {
 
     /// Answers what a program asks of the clock. `None` for any other call, and for one whose arguments
     /// the kernel is to judge.
-    pub(super) fn answer_about_time(&mut self, key: Key, raw: &Raw, memory: Tracee) -> Option<i64> {
+    pub(super) fn answer_about_time(
+        &mut self,
+        key: Key,
+        at: &AtCall,
+        memory: Tracee,
+    ) -> Option<i64> {
+        let (raw, site) = (&at.raw, at.sp);
         let args = raw.args;
         let written = |done: bool| if done { 0 } else { -i64::from(libc::EFAULT) };
         match raw.nr as libc::c_long {
             libc::SYS_clock_gettime => {
-                let now = self.clock.look(args[0] as i32);
+                let now = self.clock.look(args[0] as i32, site);
                 Some(written(memory.put_time(args[1], now, 1)))
             }
             libc::SYS_gettimeofday if args[0] != 0 => {
-                let now = self.clock.look(libc::CLOCK_REALTIME);
+                let now = self.clock.look(libc::CLOCK_REALTIME, site);
                 Some(written(memory.put_time(args[0], now, 1_000)))
             }
             #[cfg(target_arch = "x86_64")]
             libc::SYS_time => {
-                let now = self.clock.look(libc::CLOCK_REALTIME) / SECOND;
+                let now = self.clock.look(libc::CLOCK_REALTIME, site) / SECOND;
                 let done = args[0] == 0 || memory.write(args[0], &now.to_le_bytes());
                 Some(if done { now as i64 } else { -i64::from(libc::EFAULT) })
             }
@@ -384,7 +413,8 @@ pub fn borrow_timer(call: &mut InFlight, memory: Tracee) {
     }
 }
 
-fn borrow_zeroes<const N: usize>(call: &mut InFlight, memory: Tracee, addr: u64) {
+/// Puts zeroes there for as long as the call lasts.
+pub fn borrow_zeroes<const N: usize>(call: &mut InFlight, memory: Tracee, addr: u64) {
     if let Some(bytes) = memory.bytes::<N>(addr)
         && memory.write(addr, &[0; N])
     {

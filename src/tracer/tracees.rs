@@ -25,12 +25,25 @@ pub struct Role {
     /// The role's first process.
     pub main: usize,
     pub stdin: Stdin,
+    /// What was typed and did not fit into the pipe yet.
+    pub to_type: Vec<u8>,
     /// Held so that writing to the terminal does not fail.
     pub _terminal: Option<OwnedFd>,
     pub end: Option<Ending>,
     threads: u32,
     processes: u32,
     failure: Option<Failure>,
+}
+
+impl Role {
+    /// Writes as much as a pipe takes (64 KiB) of what is to be typed; the lab must never wait for a program.
+    /// False if it takes nothing.
+    pub fn fill_stdin(&mut self) -> bool {
+        let Some(stdin) = &self.stdin else { return false };
+        let written = nix::unistd::write(stdin, &self.to_type).unwrap_or(0);
+        self.to_type.drain(..written);
+        written > 0
+    }
 }
 
 pub struct Process {
@@ -136,6 +149,7 @@ impl Tracer {
             name: name.to_string(),
             main: process,
             stdin,
+            to_type: Vec::new(),
             _terminal: terminal,
             end: None,
             threads: 1,
@@ -177,7 +191,7 @@ impl Tracer {
             listening: false,
             before_exec,
             idle_fires: 0,
-            cpu_at_resume: 0,
+            cpu_at_resume: proc::cpu_time(self.processes[process].pid),
         };
         self.threads.insert(key, thread);
         self.by_tid.insert(tid, key);

@@ -49,6 +49,8 @@ const SCHEDULED: &[libc::c_long] = &[
     libc::SYS_futex, libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_sched_setaffinity,
     libc::SYS_clock_gettime, libc::SYS_gettimeofday, libc::SYS_getrandom,
     libc::SYS_setitimer, libc::SYS_getitimer,
+    libc::SYS_timer_create, libc::SYS_timer_settime, libc::SYS_timer_gettime, libc::SYS_timer_delete,
+    libc::SYS_rt_sigqueueinfo, libc::SYS_rt_tgsigqueueinfo, libc::SYS_pidfd_send_signal, libc::SYS_semctl,
     libc::SYS_semtimedop, libc::SYS_semop, libc::SYS_msgrcv, libc::SYS_msgsnd, libc::SYS_flock,
     libc::SYS_mq_timedreceive, libc::SYS_mq_timedsend,
     #[cfg(target_arch = "x86_64")] libc::SYS_time,

@@ -98,6 +98,13 @@ pub fn link(tid: i32, fd: i32) -> Option<Link> {
     }
 }
 
+/// The device behind a descriptor, if that is a character device: a terminal, /dev/null.
+pub fn device(tid: i32, fd: i32) -> Option<u64> {
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    let about = std::fs::metadata(format!("/proc/{tid}/fd/{fd}")).ok()?;
+    about.file_type().is_char_device().then(|| about.rdev())
+}
+
 /// The descriptors that a process has open.
 pub fn descriptors(tid: i32) -> Vec<i32> {
     let Ok(entries) = std::fs::read_dir(format!("/proc/{tid}/fd")) else { return Vec::new() };

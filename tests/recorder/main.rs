@@ -17,6 +17,7 @@ mod deadlock;
 mod ending;
 mod identity;
 mod oracle;
+mod patience;
 mod strace;
 mod styles;
 mod truths;

@@ -21,8 +21,9 @@ pub fn forget_stamps(raw: &Raw, received: i64, memory: Tracee) {
     let room = match raw.nr as libc::c_long {
         libc::SYS_recvfrom => Some((raw.args[1], raw.args[2])),
         // struct msghdr holds msg_iov and msg_iovlen at 16 and 24.
-        libc::SYS_recvmsg => word(raw.args[1] + 16)
-            .and_then(|vector| word(vector).zip(word(vector + 8))),
+        libc::SYS_recvmsg => {
+            word(raw.args[1] + 16).and_then(|vector| word(vector).zip(word(vector + 8)))
+        }
         _ => None,
     };
     let Some((addr, length)) = room else { return };

@@ -40,7 +40,9 @@ impl Tracer {
     /// timer_create(2) has succeeded.
     pub(super) fn made_timer(&mut self, key: Key, call: &InFlight, memory: Tracee) {
         let args = call.raw().args;
-        let (Some(id), Some(thread)) = (memory.bytes(args[2]), self.threads.get(&key)) else { return };
+        let (Some(id), Some(thread)) = (memory.bytes(args[2]), self.threads.get(&key)) else {
+            return;
+        };
         let (id, clock) = (i32::from_le_bytes(id), args[0] as i32);
         // Timers of processor time are the kernel's to count.
         if !matches!(
@@ -82,7 +84,12 @@ impl Tracer {
     }
 
     /// Answers timer_settime(2) and timer_gettime(2); `None` where the kernel is to judge.
-    pub(super) fn answer_about_timer(&mut self, key: Key, raw: &Raw, memory: Tracee) -> Option<i64> {
+    pub(super) fn answer_about_timer(
+        &mut self,
+        key: Key,
+        raw: &Raw,
+        memory: Tracee,
+    ) -> Option<i64> {
         const TIMER_ABSTIME: i32 = 1;
         let args = raw.args;
         let process = self.threads.get(&key)?.process;
@@ -132,7 +139,9 @@ impl Tracer {
                     signal,
                     info.as_ptr(),
                 ),
-                None => libc::syscall(libc::SYS_rt_sigqueueinfo, process.pid, signal, info.as_ptr()),
+                None => {
+                    libc::syscall(libc::SYS_rt_sigqueueinfo, process.pid, signal, info.as_ptr())
+                }
             };
         }
     }

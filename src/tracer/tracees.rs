@@ -143,8 +143,8 @@ impl Tracer {
         let role = self.roles.len();
         let process = self.add_process(tid, role, None, 1, Handlers::default());
         let table = self.descriptors.new_table();
-        let [stdin_open, stdout, stderr] = [Kind::Stdin, Kind::Stdout, Kind::Stderr]
-            .map(|kind| self.descriptors.open(kind, name));
+        let [stdin_open, stdout, stderr] =
+            [Kind::Stdin, Kind::Stdout, Kind::Stderr].map(|kind| self.descriptors.open(kind, name));
         for (fd, open) in [stdin_open, stdout, stderr].into_iter().enumerate() {
             self.descriptors.set(table, fd as i32, open);
         }
@@ -177,8 +177,17 @@ impl Tracer {
         handlers: Handlers,
     ) -> usize {
         let alarm = None;
-        let process =
-            Process { pid, role, number, parent, alive: true, handlers, alarm, alarm_fires: 0, timers: PosixTimers::new() };
+        let process = Process {
+            pid,
+            role,
+            number,
+            parent,
+            alive: true,
+            handlers,
+            alarm,
+            alarm_fires: 0,
+            timers: PosixTimers::new(),
+        };
         self.processes.push(process);
         self.processes.len() - 1
     }

@@ -66,7 +66,8 @@ fn a_name_that_the_kernel_chose_is_recorded() {
 #[test]
 fn what_getaddrinfo_asks_of_the_kernel_is_the_same_in_every_run() {
     let python = need!(python());
-    let program = "import socket; print(socket.getaddrinfo('127.0.0.1', 80, flags=socket.AI_ADDRCONFIG))";
+    let program =
+        "import socket; print(socket.getaddrinfo('127.0.0.1', 80, flags=socket.AI_ADDRCONFIG))";
     let record = || Some(lab()?.program(&[python, "-c", program]).run());
     let one = need!(record());
     one.finished_with(0);

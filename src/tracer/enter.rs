@@ -187,6 +187,9 @@ impl Tracer {
             } else {
                 Shown::No
             }),
+            libc::SYS_setitimer if raw.args[0] as i32 == libc::ITIMER_REAL => {
+                Plan::Watch(Shown::Yes)
+            }
             libc::SYS_futex
             | libc::SYS_sched_getaffinity
             | libc::SYS_semop

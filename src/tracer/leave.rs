@@ -422,6 +422,15 @@ impl Tracer {
                 }
                 None
             }
+            libc::SYS_setitimer | libc::SYS_timer_settime => {
+                self.note_real_timer(key, &raw, memory);
+                None
+            }
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_alarm => {
+                self.note_real_timer(key, &raw, memory);
+                None
+            }
             libc::SYS_timer_create => {
                 self.made_timer(key, call, memory);
                 None

@@ -112,10 +112,39 @@ impl Tracer {
 
     /// Whether the thread's wait will end when its time is up, where time is real.
     pub(super) fn ends_by_itself(&self, thread: &Thread) -> bool {
-        let Some(call) = &thread.call else { return false };
+        let process = &self.processes[thread.process];
+        if process.rings_until.is_some_and(|until| Instant::now() < until) {
+            return true;
+        }
+        // The free schedule does not stop at futexes.
+        let Some(call) = &thread.call else { return thread.sleep.is_for_a_time() };
         let limits = call.open.map(|open| self.descriptors.get(open));
         time_limits::of(call.raw(), Tracee(thread.tid), &self.clock).is_some()
             || limits.is_some_and(|limits| socket_limit(call.raw(), limits, 0).is_some())
+            || matches!(call.raw().nr as libc::c_long, libc::SYS_restart_syscall)
+    }
+
+    /// setitimer, alarm or timer_settime has succeeded where time is real: a signal may come.
+    pub(super) fn note_real_timer(&mut self, key: Key, raw: &Raw, memory: Tracee) {
+        const TIMER_ABSTIME: u64 = 1;
+        const LONG: Duration = Duration::from_secs(86_400 * 365);
+        let args = raw.args;
+        let times = |addr: u64, unit: i64| {
+            Some((memory.time(addr + 16, unit)?, memory.time(addr, unit)? > 0))
+        };
+        let set = match raw.nr as libc::c_long {
+            libc::SYS_setitimer => times(args[1], 1_000),
+            libc::SYS_timer_settime => {
+                times(args[2], 1).map(|(wait, again)| (wait, again || args[1] & TIMER_ABSTIME != 0))
+            }
+            _ => Some((args[0].saturating_mul(SECOND), false)),
+        };
+        let (Some((wait, for_ever)), Some(thread)) = (set, self.threads.get(&key)) else { return };
+        // The signal takes a moment to come.
+        let rings =
+            if for_ever { LONG } else { Duration::from_nanos(wait) + Duration::from_secs(1) };
+        let process = &mut self.processes[thread.process];
+        process.rings_until = (wait > 0).then(|| Instant::now() + rings.min(LONG));
     }
 
     /// A process and descriptor number through which `open` can be reached.

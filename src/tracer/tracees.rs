@@ -1,6 +1,7 @@
 //! The threads under trace: where each one stands, and how they come, change and go.
 
 use std::os::fd::OwnedFd;
+use std::time::Instant;
 
 use nix::errno::Errno;
 
@@ -63,6 +64,8 @@ pub struct Process {
     pub alarm_fires: u32,
     /// Those of timer_create(2), likewise.
     pub timers: PosixTimers,
+    /// Where time is real: until when a timer of this process may send a signal.
+    pub rings_until: Option<Instant>,
 }
 
 pub struct Thread {
@@ -187,6 +190,7 @@ impl Tracer {
             alarm,
             alarm_fires: 0,
             timers: PosixTimers::new(),
+            rings_until: None,
         };
         self.processes.push(process);
         self.processes.len() - 1

@@ -107,7 +107,9 @@ mod tests {
     #[test]
     fn looks_from_many_places_do_not_make_time_run_away() {
         let mut clock = Clock::default();
-        (0..100_000).for_each(|look| drop(clock.look(libc::CLOCK_MONOTONIC, look % 3)));
+        for look in 0..100_000 {
+            clock.look(libc::CLOCK_MONOTONIC, look % 3);
+        }
         assert_eq!(clock.now(), 100_000 * STEP);
     }
 

@@ -100,7 +100,23 @@ impl Tracer {
             // A socket that the program was started with.
             return (self.adopt(key, tid, table, fd), false);
         }
+        if open.is_none() && is_write(raw) && self.settings.streams == Streams::Own {
+            // Node opens its terminal a second time by name.
+            let terminal = self.terminal_behind(key, fd);
+            if let Some(stdout) = terminal {
+                self.descriptors.set(table, fd, stdout);
+                return (terminal, false);
+            }
+        }
         (open, open.is_none() && self.descriptors.was_closed(table, fd))
+    }
+
+    /// The role's stdout, if `fd` is another way to its terminal.
+    fn terminal_behind(&self, key: Key, fd: i32) -> Option<Open> {
+        let thread = self.threads.get(&key)?;
+        let role = &self.roles[thread.role];
+        let device = super::proc::device(thread.tid, fd)?;
+        (Some(device) == role.terminal_device).then_some(role.stdout)
     }
 
     fn plan(&mut self, key: Key, call: &InFlight, was_closed: bool) -> Plan {
@@ -171,6 +187,9 @@ impl Tracer {
             } else {
                 Shown::No
             }),
+            libc::SYS_setitimer if raw.args[0] as i32 == libc::ITIMER_REAL => {
+                Plan::Watch(Shown::Yes)
+            }
             libc::SYS_futex
             | libc::SYS_sched_getaffinity
             | libc::SYS_semop
@@ -182,6 +201,14 @@ impl Tracer {
             | libc::SYS_mq_timedsend
             | libc::SYS_getitimer
             | libc::SYS_setitimer
+            | libc::SYS_timer_create
+            | libc::SYS_timer_settime
+            | libc::SYS_timer_gettime
+            | libc::SYS_timer_delete
+            | libc::SYS_rt_sigqueueinfo
+            | libc::SYS_rt_tgsigqueueinfo
+            | libc::SYS_pidfd_send_signal
+            | libc::SYS_semctl
             | libc::SYS_unshare => Plan::Watch(Shown::No),
             _ => Plan::Watch(Shown::Yes),
         }
@@ -317,8 +344,10 @@ impl Tracer {
         }
         self.idle_passed += 1;
         if self.idle_passed > bounds::IDLE_PASSED {
-            let what =
-                format!("{} calls in a row touched no socket: the program spins", bounds::IDLE_PASSED);
+            let what = format!(
+                "{} calls in a row touched no socket: the program spins",
+                bounds::IDLE_PASSED
+            );
             self.stop.get_or_insert(crate::event::Reason::Limit { what });
         }
     }
@@ -389,15 +418,22 @@ impl Tracer {
             // sin_port and sin6_port stand at the same place, in network byte order.
             let port = memory.bytes(raw.args[1] + 2).map(u16::from_be_bytes);
             if let Some(port @ 1..) = port {
-                if port >= self.next_port {
-                    self.next_port = port.checked_add(1).unwrap_or(super::FIRST_PORT);
-                }
+                self.bound_ports.insert(port);
                 return;
             }
         }
+        // A socket that dials the port that it is given would be connected to itself.
+        let dialled = match raw.nr as libc::c_long {
+            libc::SYS_connect => memory.bytes(raw.args[1] + 2).map(u16::from_be_bytes),
+            libc::SYS_sendto => memory.bytes(raw.args[4] + 2).map(u16::from_be_bytes),
+            _ => None,
+        };
+        let usable = |port: &u16| Some(*port) != dialled && !self.bound_ports.contains(port);
+        let (before, after) = (super::LOWEST_PORT..self.next_port, self.next_port..=u16::MAX);
+        let Some(port) = after.chain(before).find(usable) else { return };
         let (pid, fd) = (self.process_of(key), raw.args[0] as i32);
-        if self.kernel.fix_port(pid, fd, self.next_port) {
-            self.next_port = self.next_port.checked_add(1).unwrap_or(super::FIRST_PORT);
+        if self.kernel.fix_port(pid, fd, port) {
+            self.next_port = port.checked_add(1).unwrap_or(super::LOWEST_PORT);
         }
     }
 
@@ -484,6 +520,10 @@ fn descriptor_argument(raw: &Raw) -> Option<usize> {
     }
 }
 
+fn is_write(raw: &Raw) -> bool {
+    matches!(raw.nr as libc::c_long, libc::SYS_write | libc::SYS_writev)
+}
+
 /// Calls that only sockets answer.
 fn is_socket_call(raw: &Raw) -> bool {
     matches!(
@@ -537,7 +577,10 @@ fn wakes(raw: &Raw) -> Wakes {
         | libc::SYS_clone3
         | libc::SYS_kill
         | libc::SYS_tkill
-        | libc::SYS_tgkill => Wakes::All,
+        | libc::SYS_tgkill
+        | libc::SYS_rt_sigqueueinfo
+        | libc::SYS_rt_tgsigqueueinfo
+        | libc::SYS_pidfd_send_signal => Wakes::All,
         #[cfg(target_arch = "x86_64")]
         libc::SYS_fork | libc::SYS_vfork => Wakes::All,
         _ => Wakes::Descriptors,

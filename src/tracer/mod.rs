@@ -23,6 +23,8 @@ mod handlers;
 pub mod launch;
 mod leave;
 mod memory;
+mod netlink;
+mod posix_timers;
 mod proc;
 mod registers;
 mod settle;
@@ -32,7 +34,7 @@ mod timers;
 mod tracees;
 mod waits;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -147,6 +149,8 @@ pub struct Tracer {
     clock: Clock,
     random: Random,
     next_port: u16,
+    /// Ports that programs have bound by number: no socket is given one of these.
+    bound_ports: HashSet<u16>,
 
     /// Who holds the token: the thread that was resumed last.
     current: Option<Key>,
@@ -196,6 +200,7 @@ impl Tracer {
             descriptors: Descriptors::default(),
             clock: Clock::default(),
             next_port: FIRST_PORT,
+            bound_ports: HashSet::new(),
             current: None,
             woken: settle::Wakes::All,
             rotate: false,
@@ -225,7 +230,13 @@ impl Tracer {
         let tid = launched.tid;
         let (ours, failure) = launched.go();
         self.add_role(name, tid, ours, failure);
-        self.await_exec(tid, program)
+        self.await_exec(tid, program)?;
+        if self.settings.streams == Streams::Own
+            && let Some(role) = self.roles.last_mut()
+        {
+            role.terminal_device = proc::device(tid, 1);
+        }
+        Ok(())
     }
 
     /// Whether one thread runs at a time.
@@ -256,7 +267,7 @@ impl Tracer {
                     continue;
                 }
                 let chosen = self.choose();
-                if chosen.is_none() && self.await_acknowledgement() {
+                if chosen.is_none() && (self.somebody_moved() || self.await_acknowledgement()) {
                     continue;
                 }
                 chosen
@@ -429,6 +440,9 @@ impl Drop for Tracer {
 
 /// The first port that the kernel is made to choose for sockets without one.
 pub const FIRST_PORT: u16 = 41_000;
+
+/// Where the choice goes on after the highest one.
+const LOWEST_PORT: u16 = 10_000;
 
 /// A small generator (SplitMix64): the same numbers for the same seed on every machine.
 pub struct Random(u64);

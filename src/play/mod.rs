@@ -174,10 +174,13 @@ fn start_worker(request: &Request) -> Result<(Child, OwnedFd)> {
 
 /// While it lives, SIGINT, SIGTERM and SIGHUP go on to the worker, which ends the run and tells what it has:
 /// Ctrl-C ends a recording and does not lose it.
-struct Forwarding;
+///
+/// A signal that is ignored (nohup) stays ignored.
+struct Forwarding {
+    before: Vec<(libc::c_int, libc::sigaction)>,
+}
 
 static WORKER: AtomicI32 = AtomicI32::new(0);
-const FORWARDED: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
 
 extern "C" fn forward(signal: libc::c_int) {
     let worker = WORKER.load(Ordering::Relaxed);
@@ -190,27 +193,33 @@ extern "C" fn forward(signal: libc::c_int) {
 impl Forwarding {
     fn to(worker: i32) -> Forwarding {
         WORKER.store(worker, Ordering::Relaxed);
-        Forwarding::set(forward as *const () as usize);
-        Forwarding
-    }
-
-    fn set(handler: usize) {
-        for signal in FORWARDED {
-            // SAFETY: the handler only loads an atomic and calls kill(2). SA_RESTART: reading goes on.
+        let mut before = Vec::new();
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+            // SAFETY: plain data; the handler only loads an atomic and calls kill(2). SA_RESTART: reading goes on.
             unsafe {
+                let mut old: libc::sigaction = std::mem::zeroed();
+                libc::sigaction(signal, std::ptr::null(), &mut old);
+                if old.sa_sigaction == libc::SIG_IGN {
+                    continue;
+                }
                 let mut action: libc::sigaction = std::mem::zeroed();
-                action.sa_sigaction = handler;
+                action.sa_sigaction = forward as *const () as usize;
                 action.sa_flags = libc::SA_RESTART;
                 libc::sigaction(signal, &action, std::ptr::null_mut());
+                before.push((signal, old));
             }
         }
+        Forwarding { before }
     }
 }
 
 impl Drop for Forwarding {
     fn drop(&mut self) {
+        for (signal, old) in &self.before {
+            // SAFETY: what sigaction itself gave.
+            unsafe { libc::sigaction(*signal, old, std::ptr::null_mut()) };
+        }
         WORKER.store(0, Ordering::Relaxed);
-        Forwarding::set(libc::SIG_DFL);
     }
 }
 

@@ -277,8 +277,11 @@ fn settle_in(prepared: &Prepared) -> i32 {
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
-        // Rust ignores SIGPIPE; programs are to meet it as they would without the lab.
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        // Rust ignores SIGPIPE, nohup SIGHUP, a shell's background SIGINT: a program is to meet each signal as it is
+        // by default, or what it does would depend on who started the lab.
+        for signal in 1..=libc::SIGRTMAX() {
+            libc::signal(signal, libc::SIG_DFL);
+        }
         0
     }
 }

@@ -144,6 +144,16 @@ impl Lab {
         }
         // As a shell does: Ctrl-C then goes to the lab and all that it has started, and not to us.
         command.process_group(0);
+        // A background job of a shell ignores SIGINT, and so would what it starts.
+        // SAFETY: signal(2) is async-signal-safe.
+        unsafe {
+            command.pre_exec(|| {
+                for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+                    libc::signal(signal, libc::SIG_DFL);
+                }
+                Ok(())
+            });
+        }
         let child = command.spawn().expect("lab starts");
         Running { child, output, stdout, stderr, lab: self, began: Instant::now() }
     }

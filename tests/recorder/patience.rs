@@ -108,7 +108,12 @@ fn a_run_that_waits_for_a_line_can_be_interrupted() {
     lab.args(["trace", "--as", "jsonl", "--timeout", "30", "--", "cat"]);
     lab.stdin(Stdio::piped()).stdout(Stdio::piped());
     // SAFETY: signal(2) is async-signal-safe. A background job of a shell ignores SIGINT.
-    unsafe { lab.pre_exec(|| Ok(drop(libc::signal(libc::SIGINT, libc::SIG_DFL)))) };
+    unsafe {
+        lab.pre_exec(|| {
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
+            Ok(())
+        })
+    };
     let mut child = lab.spawn().expect("lab starts");
     let mut stdin = child.stdin.take().expect("a pipe");
     stdin.write_all(b"first\n").expect("lab reads");

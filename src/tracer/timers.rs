@@ -33,7 +33,12 @@ impl Tracer {
     /// Lets the earliest timer fire, at once. False if there is none, or if those that there are have
     /// fired many times with nothing else happening.
     pub fn advance(&mut self) -> Result<bool> {
-        let Some((deadline, due)) = self.earliest() else { return Ok(self.await_handshake()) };
+        Ok(self.fire_earliest()? || self.await_handshake())
+    }
+
+    /// Lets the earliest timer fire; false if there is none.
+    pub(super) fn fire_earliest(&mut self) -> Result<bool> {
+        let Some((deadline, due)) = self.earliest() else { return Ok(false) };
         self.clock.jump(deadline);
         self.note_wakes(Wakes::All);
         self.has_fired = true;

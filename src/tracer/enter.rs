@@ -568,6 +568,8 @@ fn wakes(raw: &Raw) -> Wakes {
         | libc::SYS_getrandom
         | libc::SYS_sched_getaffinity
         | libc::SYS_sched_yield
+        | libc::SYS_nanosleep
+        | libc::SYS_clock_nanosleep
         | libc::SYS_rt_sigaction => Wakes::Nobody,
         libc::SYS_exit
         | libc::SYS_exit_group

@@ -123,6 +123,9 @@ mod bounds {
     pub const BYTES: u64 = 64 << 20;
     /// Processor time without a call after which another thread is let in.
     pub const COMPUTES: Duration = Duration::from_secs(1);
+    /// Processor time without a call after which a timer of somebody else fires: time passes for those who compute,
+    /// too.
+    pub const COMPUTES_LONG: Duration = Duration::from_secs(4);
     /// Processor time without a call after which the run is ended.
     pub const COMPUTES_FOR_EVER: Duration = Duration::from_secs(10);
 }

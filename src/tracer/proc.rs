@@ -25,9 +25,11 @@ pub enum Doing {
 
 impl Sleep {
     pub fn of(tid: i32) -> Sleep {
+        // Below task/ the kernel tells of the thread alone; above it adds up the times of all threads of the process on
+        // every look.
         Sleep {
             tid,
-            stat: File::open(format!("/proc/{tid}/stat")).ok(),
+            stat: File::open(format!("/proc/{tid}/task/{tid}/stat")).ok(),
             syscall: File::open(format!("/proc/{tid}/syscall")).ok(),
         }
     }

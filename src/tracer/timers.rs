@@ -33,11 +33,19 @@ impl Tracer {
     /// Lets the earliest timer fire, at once. False if there is none, or if those that there are have
     /// fired many times with nothing else happening.
     pub fn advance(&mut self) -> Result<bool> {
-        let Some((deadline, due)) = self.earliest() else { return Ok(self.await_handshake()) };
+        Ok(self.fire_earliest()? || self.await_handshake())
+    }
+
+    /// Lets the earliest timer fire; false if there is none.
+    pub(super) fn fire_earliest(&mut self) -> Result<bool> {
+        let Some((deadline, due)) = self.earliest() else { return Ok(false) };
         self.clock.jump(deadline);
-        self.note_wakes(Wakes::All);
         self.has_fired = true;
+        if !matches!(due, Due::Call(_)) {
+            self.note_wakes(Wakes::All);
+        }
         match due {
+            // It is interrupted and stands at its return: nobody else notices.
             Due::Call(key) => self.expire_call(key),
             Due::Alarm(process) => {
                 let process = &mut self.processes[process];
@@ -172,6 +180,7 @@ impl Tracer {
             match stop::wait_status(tid) {
                 Ok((_, Status::Stopped(Why::Return))) => break,
                 Ok((_, status)) => {
+                    self.note_wakes(Wakes::All);
                     self.on_status(tid, status);
                     return;
                 }

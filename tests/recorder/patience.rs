@@ -144,3 +144,21 @@ fn what_is_written_to_a_terminal_opened_again_is_output_too() {
     };
     assert!(recording.events.iter().any(|event| of_end(&event)), "the last line is recorded");
 }
+
+#[test]
+fn a_program_that_never_ends_does_not_outlast_its_timeout() {
+    let program = ["timeout", "5", "sh", "-c", "while :; do :; done"];
+    need!(lab()).program(&program).run().finished_with(124);
+}
+
+#[test]
+fn a_hundred_threads_that_sleep_are_no_spinning() {
+    let python = need!(python());
+    let program = "import threading, time
+def sleeps():
+    for _ in range(70): time.sleep(0.01)
+threads = [threading.Thread(target=sleeps) for _ in range(100)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()";
+    need!(lab()).program(&[python, "-c", program]).run().finished_with(0);
+}

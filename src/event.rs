@@ -503,7 +503,8 @@ mod tests {
         for addr in every {
             let arg = Arg { name: "addr".into(), value: Value::Addr(addr) };
             let json = serde_json::to_string(&arg).expect("an argument becomes JSON");
-            let read = serde_json::from_str::<Arg>(&json).unwrap_or_else(|why| panic!("{why}: {json}"));
+            let read =
+                serde_json::from_str::<Arg>(&json).unwrap_or_else(|why| panic!("{why}: {json}"));
             assert_eq!(read, arg);
         }
     }

@@ -317,8 +317,10 @@ impl Tracer {
         }
         self.idle_passed += 1;
         if self.idle_passed > bounds::IDLE_PASSED {
-            let what =
-                format!("{} calls in a row touched no socket: the program spins", bounds::IDLE_PASSED);
+            let what = format!(
+                "{} calls in a row touched no socket: the program spins",
+                bounds::IDLE_PASSED
+            );
             self.stop.get_or_insert(crate::event::Reason::Limit { what });
         }
     }

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 
 use crate::event::{Kind, Party, Reason, SockAddr, Waiting};
 
+use super::Tracer;
 use super::descriptors::{Open, Outside};
 use super::tracees::{InFlight, Key, Shown, Thread};
-use super::Tracer;
 
 /// Somebody who could end a wait.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,7 +41,8 @@ impl Tracer {
             let mut same_role = self.threads.keys().filter(|other| other.0 == key.0);
             if stuck || !same_role.any(|&other| self.waits_for_the_world(other)) {
                 let name = &self.roles[key.0].name;
-                let what = format!("{name} waited {most} times for a timer and nothing else happened");
+                let what =
+                    format!("{name} waited {most} times for a timer and nothing else happened");
                 return Reason::Limit { what };
             }
         }

@@ -143,13 +143,13 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
         arch: std::env::consts::ARCH.into(),
         kernel: machine.map(|it| it.release().to_string_lossy().into_owned()).unwrap_or_default(),
         schedule: request.tracer.schedule,
-        seed: match (&request.scenario, request.tracer.schedule) {
-            (Some(scene), _) => Some(scene.seed),
-            (None, Schedule::Random) => Some(request.tracer.seed),
-            (None, _) => None,
+        seed: match (&request.scenario, request.tracer.schedule, request.tracer.weather) {
+            (Some(scene), _, _) => Some(scene.seed),
+            (None, Schedule::Random, _) | (None, _, Some(_)) => Some(request.tracer.seed),
+            (None, _, None) => None,
         },
         scenario: request.scenario.as_ref().map(|scene| scene.plan.name.clone()),
-        weather: None,
+        weather: request.tracer.weather.map(|weather| weather.to_string()),
         steps,
         roles: request.roles.iter().map(Part::as_role).chain(request.peers()).collect(),
         sockets,

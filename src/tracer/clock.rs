@@ -4,8 +4,9 @@
 //! when that is the only thing left to happen. So a stamp in a message, a retry with a deadline and a
 //! poll that times out are the same in every run, and none of them takes real time.
 
-/// The real-time clock at the start of every run: 2026-01-01 00:00:00 UTC, in nanoseconds since the epoch.
-pub const EPOCH: u64 = 1_767_225_600 * 1_000_000_000;
+/// The real-time clock at the start of every run: 2030-01-01 00:00:00 UTC, in nanoseconds since the epoch.
+/// Later than any file that the programs find, which make(1) and others would wonder about.
+pub const EPOCH: u64 = 1_893_456_000 * 1_000_000_000;
 
 /// What the monotonic clocks say at the start, in nanoseconds: a thousand seconds after "boot".
 const BOOT: u64 = 1_000 * 1_000_000_000;

@@ -12,7 +12,8 @@ use super::settle::Wakes;
 use super::stop::{AtCall, Gone, Stopped};
 use super::time_limits::{self, Entered};
 use super::tracees::{InFlight, Key, Shown};
-use super::{Random, Tracer, bounds, timers};
+use super::weather::{self, Fault};
+use super::{Random, Tracer, bounds, limits, timers};
 
 /// What is to be done with a call.
 enum Plan {
@@ -29,7 +30,9 @@ impl Tracer {
     pub(super) fn enter(&mut self, key: Key, stopped: Stopped, at: AtCall) -> Result<(), Gone> {
         let tid = stopped.tid();
         self.streak += 1;
-        self.note_wakes(wakes(&at.raw));
+        // A call that is refused wakes nobody: a fork bomb would have everybody looked at, again and again.
+        let refused = makes_task(&at.raw) && self.has_all_tasks();
+        self.note_wakes(if refused { Wakes::Nobody } else { wakes(&at.raw) });
         if let Some(call) = self.begun_again(key, &at) {
             // restart_syscall(2) takes its arguments, as changed, from the kernel's own notes.
             let changed = at.raw.nr != libc::SYS_restart_syscall as u64;
@@ -44,6 +47,8 @@ impl Tracer {
             shown: Shown::No,
             open,
             limit: None,
+            fault: None,
+            note: None,
             borrowed: Vec::new(),
             blocked: false,
             since: self.seq,
@@ -78,6 +83,12 @@ impl Tracer {
             }
             Plan::Watch(shown) => {
                 call.shown = shown;
+                if shown == Shown::Yes {
+                    call.fault = self.fault_of(key, &call);
+                }
+                if let Some(Fault::Answer(result, note)) = call.fault {
+                    return self.answer(key, stopped, call, result, shown, Some(note));
+                }
                 if self.is_serial() {
                     call.limit = self.limit_of(&call, memory);
                     if let Some(at) = time_limits::passed_deadline(&raw, memory, &self.clock) {
@@ -136,7 +147,10 @@ impl Tracer {
             }
             libc::SYS_write | libc::SYS_writev if self.goes_to_terminal(call) => {
                 match output_length(raw, self.memory(key)) {
-                    Some(length) => Plan::Answer(length, Shown::Yes, None),
+                    Some(length) => {
+                        self.note_output(length);
+                        Plan::Answer(length, Shown::Yes, None)
+                    }
                     None => Plan::Watch(Shown::Yes),
                 }
             }
@@ -158,6 +172,7 @@ impl Tracer {
                 let Some(thread) = self.threads.get(&key) else { return Plan::Pass };
                 // The number is free from here on, whatever close returns: close(2), "Dealing with error returns".
                 self.descriptors.close(thread.table, raw.args[0] as i32);
+                self.note_relief(key);
                 on_descriptor(followed)
             }
             #[cfg(target_arch = "x86_64")]
@@ -172,6 +187,13 @@ impl Tracer {
                 if !self.settings.allow_io_uring =>
             {
                 Plan::Answer(-i64::from(libc::ENOSYS), Shown::Yes, Some(REFUSED))
+            }
+            // fork(2), pthread_create(3): so says a system that has no room for another.
+            _ if makes_task(raw) && self.has_all_tasks() => {
+                Plan::Answer(-i64::from(libc::EAGAIN), Shown::Yes, Some(limits::TOO_MANY))
+            }
+            libc::SYS_kill | libc::SYS_tkill | libc::SYS_tgkill if self.signals_a_stranger(raw) => {
+                Plan::Answer(-i64::from(libc::EPERM), Shown::Yes, Some(limits::STRANGER))
             }
             libc::SYS_sched_setaffinity => Plan::Answer(0, Shown::No, None),
             libc::SYS_sched_yield => {
@@ -261,7 +283,7 @@ impl Tracer {
         &mut self,
         key: Key,
         stopped: Stopped,
-        call: InFlight,
+        mut call: InFlight,
         changed: bool,
     ) -> Result<(), Gone> {
         if let Some(limit) = call.limit.filter(|_| changed) {
@@ -274,6 +296,11 @@ impl Tracer {
                 }
                 Entered::Unchanged => {}
             }
+            registers.write()?;
+        }
+        if let Some(Fault::Shorten(most)) = call.fault.filter(|_| changed) {
+            let mut registers = stopped.registers()?;
+            weather::shorten(&mut call, &mut registers, Tracee(stopped.tid()), most);
             registers.write()?;
         }
         let raw = call.raw();
@@ -445,6 +472,16 @@ impl Tracer {
         }
         let description = self.descriptors.get(call.open?);
         timers::socket_limit(raw, description, self.clock.now())
+    }
+}
+
+/// Whether the call makes a thread or a process.
+fn makes_task(raw: &Raw) -> bool {
+    match raw.nr as libc::c_long {
+        libc::SYS_clone | libc::SYS_clone3 => true,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_fork | libc::SYS_vfork => true,
+        _ => false,
     }
 }
 

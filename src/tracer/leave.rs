@@ -46,6 +46,13 @@ impl Tracer {
         {
             self.count(is_progress(&call, result) && !ticks, shown);
         }
+        let told = self.result_in_weather(&mut call, result);
+        if told != result {
+            let mut registers = stopped.registers()?;
+            registers.settle_result(told);
+            registers.write()?;
+        }
+        let result = told;
         if shown != Shown::Yes {
             return stopped.resume(0);
         }
@@ -67,7 +74,7 @@ impl Tracer {
         for (addr, bytes) in call.borrowed.drain(..) {
             memory.write(addr, &bytes);
         }
-        if call.limit.is_none() {
+        if call.limit.is_none() && call.fault.is_none() {
             return Ok(());
         }
         let mut registers = stopped.registers()?;
@@ -201,9 +208,9 @@ impl Tracer {
         let event = self.event(&thread, call, result, made, note);
         self.threads.insert(key, thread);
         self.out.push_back(Box::new(event));
-        if self.is_serial() && self.seq >= bounds::EVENTS {
-            let what = format!("{} events were recorded", bounds::EVENTS);
-            self.stop.get_or_insert(crate::event::Reason::Limit { what });
+        let most = self.settings.limits.map_or(bounds::EVENTS, |limits| limits.events);
+        if self.is_serial() && self.seq >= most {
+            self.end_for(format!("{most} events were recorded"));
         }
     }
 
@@ -243,7 +250,7 @@ impl Tracer {
         event.bytes = moved;
         event.blocked = blocked;
         event.since = blocked.then_some(call.since);
-        event.note = note.map(Cow::Borrowed);
+        event.note = note.map(Cow::Borrowed).or(call.note);
         event
     }
 
@@ -388,6 +395,10 @@ impl Tracer {
                 watched.retain(|&open| open != target);
                 if args[1] as i32 != libc::EPOLL_CTL_DEL {
                     watched.push(target);
+                    // struct epoll_event begins with the events.
+                    let events = memory.bytes(args[3]).map_or(0, u32::from_le_bytes);
+                    self.descriptors.get_mut(target).edge_triggered |=
+                        events & libc::EPOLLET as u32 != 0;
                 }
                 None
             }

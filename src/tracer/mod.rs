@@ -22,6 +22,7 @@ mod filter;
 mod handlers;
 pub mod launch;
 mod leave;
+pub mod limits;
 mod memory;
 mod netlink;
 mod outside;
@@ -34,6 +35,7 @@ mod time_limits;
 mod timers;
 mod tracees;
 mod waits;
+pub mod weather;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::os::fd::OwnedFd;
@@ -47,8 +49,10 @@ use crate::event::{End, Ending, Event, Reason, RoleEnd, Schedule, SockAddr, Sock
 use clock::Clock;
 use descriptors::Descriptors;
 use launch::{Program, Setup, Streams};
+use limits::Limits;
 use stop::{Gone, Stopped};
 use tracees::{Held, Key, Process, Role, Thread};
+use weather::{Faults, Weather};
 
 pub use outside::Act;
 pub use settle::{catch_signals, was_interrupted};
@@ -89,6 +93,32 @@ pub struct Settings {
     pub shared_ports: bool,
     /// Real time after which the run is ended, if any.
     pub timeout: Option<Duration>,
+    /// The role that weather strikes and whose calls are located; every role if `None`.
+    #[serde(default)]
+    pub graded: Option<String>,
+    /// The faults that it meets, chosen by `seed`.
+    #[serde(default)]
+    pub weather: Option<Weather>,
+    /// What the programs may use, if that is bounded.
+    #[serde(default)]
+    pub limits: Option<Limits>,
+}
+
+impl Default for Settings {
+    /// One thread at a time, in fair weather, without bounds but the lab's own.
+    fn default() -> Settings {
+        Settings {
+            schedule: Schedule::Lockstep,
+            seed: 0,
+            streams: Streams::Own,
+            allow_io_uring: false,
+            shared_ports: false,
+            timeout: None,
+            graded: None,
+            weather: None,
+            limits: None,
+        }
+    }
 }
 
 /// What the tracer has to say next.
@@ -140,6 +170,7 @@ pub struct Tracer {
     start: Instant,
     setup_files: libc::rlimit,
     affinity: libc::cpu_set_t,
+    ruleset: Option<OwnedFd>,
     trapped: Vec<u32>,
 
     roles: Vec<Role>,
@@ -155,6 +186,7 @@ pub struct Tracer {
     descriptors: Descriptors,
     clock: Clock,
     random: Random,
+    faults: Faults,
     next_port: u16,
     /// Ports that programs have bound by number: no socket is given one of these.
     bound_ports: HashSet<u16>,
@@ -174,6 +206,8 @@ pub struct Tracer {
     stop: Option<Reason>,
 
     seq: u64,
+    /// Bytes that the programs have printed.
+    printed: u64,
     /// Bytes of data that the recording holds so far.
     kept: u64,
     out: VecDeque<Box<Event>>,
@@ -193,6 +227,7 @@ impl Tracer {
         Ok(Tracer {
             trapped: filter::trapped(serial),
             random: Random::new(settings.seed),
+            faults: Faults::default(),
             settings,
             kernel,
             start: Instant::now(),
@@ -219,9 +254,16 @@ impl Tracer {
             backlog: proc::Backlog::open(),
             stop: None,
             seq: 0,
+            printed: 0,
+            ruleset: None,
             kept: 0,
             out: VecDeque::new(),
         })
+    }
+
+    /// Holds programs that are started from now on to a landlock ruleset.
+    pub fn confine(&mut self, ruleset: OwnedFd) {
+        self.ruleset = Some(ruleset);
     }
 
     /// Starts a program as the next role. It stands before its first instruction until it is chosen.
@@ -232,6 +274,8 @@ impl Tracer {
             keep_addresses: self.is_serial(),
             affinity: None,
             files: self.setup_files,
+            limits: self.settings.limits,
+            ruleset: self.ruleset.as_ref(),
         };
         let launched = launch::launch(program, &setup)?;
         let tid = launched.tid;
@@ -249,6 +293,12 @@ impl Tracer {
     /// Whether one thread runs at a time.
     fn is_serial(&self) -> bool {
         self.settings.schedule != Schedule::Free
+    }
+
+    /// Whether the role is the one that is under test.
+    fn is_graded(&self, role: usize) -> bool {
+        let graded = self.settings.graded.as_ref();
+        graded.is_none_or(|graded| *graded == self.roles[role].name)
     }
 
     /// Nanoseconds since the run began, in real time.

@@ -56,6 +56,8 @@ pub enum Class {
     Wait,
     Fork,
     Spawn,
+    /// Of rules: the last close of an open file description, whatever does it.
+    Close,
 }
 
 /// One place in the parentheses.
@@ -134,6 +136,7 @@ impl Class {
             ],
             Class::Fork => &["fork", "vfork", "clone", "clone3"],
             Class::Spawn => &["pthread_create"],
+            Class::Close => &["close"],
         }
     }
 
@@ -143,7 +146,7 @@ impl Class {
         match call {
             "wait" => Some(Wait),
             "spawn" => Some(Spawn),
-            _ => [Recv, Send, Accept, Wait, Fork, Spawn]
+            _ => [Recv, Send, Accept, Wait, Fork, Spawn, Close]
                 .into_iter()
                 .find(|class| class.members().contains(&call)),
         }
@@ -378,7 +381,7 @@ impl<'a> Said<'a> {
 
 /// Whether an object of this name is meant. A name without a number stands for all of its kind: `conn` for `conn#2`
 /// too; `conn#1` is the first alone.
-fn is_named(name: &str, want: &str) -> bool {
+pub fn is_named(name: &str, want: &str) -> bool {
     let parts = |name: &'_ str| -> (String, Option<u32>, Option<String>) {
         let (name, end) = match name.split_once('.') {
             Some((name, end)) => (name, Some(end.to_owned())),

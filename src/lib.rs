@@ -20,6 +20,8 @@ pub mod timeline;
 
 pub mod pattern;
 
+pub mod scenario;
+
 pub mod grade;
 
 pub mod render;

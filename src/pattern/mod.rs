@@ -115,6 +115,19 @@ pub enum ResultValue {
     Name(String),
 }
 
+impl Op {
+    pub fn holds(self, found: i64, wanted: i64) -> bool {
+        match self {
+            Op::Eq => found == wanted,
+            Op::Ne => found != wanted,
+            Op::Lt => found < wanted,
+            Op::Le => found <= wanted,
+            Op::Gt => found > wanted,
+            Op::Ge => found >= wanted,
+        }
+    }
+}
+
 impl Class {
     /// The calls of this class.
     pub fn members(self) -> &'static [&'static str] {
@@ -166,6 +179,16 @@ impl FromStr for CallPattern {
     }
 }
 
+/// Reads a step of a scenario, which is written as a pattern is; `calls` are those that there are.
+pub fn step(text: &str, calls: &[&str]) -> Result<CallPattern, Error> {
+    parse::step(text, calls)
+}
+
+/// An error about `text`, which is written as a pattern is, at that byte: `why` goes on after "the pattern `…`".
+pub fn error_in(text: &str, at: usize, why: impl Into<String>) -> Error {
+    parse::error(text, at, why.into())
+}
+
 impl fmt::Display for CallPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -193,6 +216,13 @@ impl CallPattern {
             }
             _ => self.matches(row),
         }
+    }
+
+    /// Whether a row tells of a call that begins to wait, and fits as far as a call can that has no result yet.
+    pub fn matches_waiting(&self, row: &Row) -> bool {
+        matches!(row.kind, RowKind::Waits { .. })
+            && self.result.is_none()
+            && self.fits(&Said::of_row(row))
     }
 
     /// Whether an event fits, by the names known so far: for the recorder, while a run goes on. `names`
@@ -346,16 +376,7 @@ impl<'a> Said<'a> {
         let failed = answer.failure.as_ref().map(|failure| failure.name.as_str());
         let equal = match &want.value {
             ResultValue::Any => return true,
-            ResultValue::Int(value) => {
-                return match want.op {
-                    Op::Eq => answer.ret == *value,
-                    Op::Ne => answer.ret != *value,
-                    Op::Lt => answer.ret < *value,
-                    Op::Le => answer.ret <= *value,
-                    Op::Gt => answer.ret > *value,
-                    Op::Ge => answer.ret >= *value,
-                };
-            }
+            ResultValue::Int(value) => return want.op.holds(answer.ret, *value),
             ResultValue::Errno(name) => {
                 // The two names of one number.
                 let same = |a: &str, b: &str| {

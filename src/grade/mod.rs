@@ -20,6 +20,7 @@
 
 mod checks;
 mod closings;
+mod report;
 mod rules;
 mod run;
 
@@ -27,6 +28,7 @@ use std::str::FromStr;
 
 pub use self::checks::Check;
 pub use self::closings::{Closing, How, closings};
+pub use self::report::{Broken, Cell, Graded, Report};
 pub use self::run::{Run, Unmet};
 use crate::error::Error;
 use crate::event::Reason;
@@ -65,6 +67,8 @@ pub enum Expect {
         times: Times,
     },
     Check(Check),
+    /// The program prints these lines in this order, others between them or not; `..` in a line stands for any part.
+    Prints(Vec<String>),
 }
 
 /// How often: `= 1`, `<= 3`.
@@ -173,14 +177,8 @@ impl Judgement {
 impl Times {
     /// Whether so many are right.
     pub fn allows(self, count: u64) -> bool {
-        match self.op {
-            Op::Eq => count == self.number,
-            Op::Ne => count != self.number,
-            Op::Lt => count < self.number,
-            Op::Le => count <= self.number,
-            Op::Gt => count > self.number,
-            Op::Ge => count >= self.number,
-        }
+        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.op.holds(signed(count), signed(self.number))
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn judge(rule: &Rule, run: &Run<'_>, rules: &Rules) -> Option<Finding
             finding.hint = rule.hint.clone().or(finding.hint);
             return Some(finding);
         }
+        Expect::Prints(lines) => prints(run, lines),
         Expect::Order(patterns) => for_each(run, patterns, true, |patterns| order(run, patterns)),
         Expect::Call(pattern) => {
             for_each(run, std::slice::from_ref(pattern), true, |patterns| order(run, patterns))
@@ -349,6 +350,45 @@ fn count(run: &Run<'_>, patterns: &[CallPattern], allows: impl Fn(u64) -> bool) 
     // The last is the one too many; of too few, the last after which one more was wanted.
     let marked = rows.last().copied().into_iter().collect();
     Some(Broken { did, rows, marked })
+}
+
+/// These lines are printed in this order.
+fn prints(run: &Run<'_>, wanted: &[String]) -> Option<Broken> {
+    let printed = run.output();
+    let lines: Vec<&str> = printed.lines().map(|line| line.trim_end_matches('\r')).collect();
+    let mut from = 0;
+    for want in wanted {
+        let Some(at) = lines[from..].iter().position(|line| is_like(line, want)) else {
+            let earlier = lines[..from].iter().any(|line| is_like(line, want));
+            // The line that is most like it, as what it printed instead.
+            let near = lines
+                .iter()
+                .map(|line| (strsim::jaro_winkler(line, want), line))
+                .max_by(|a, b| a.0.total_cmp(&b.0));
+            let did = match near {
+                _ if earlier => format!("`{want}` was printed, but before its turn"),
+                Some((_, line)) => format!("it printed `{line}`; wanted a line `{want}`"),
+                None => format!("it printed nothing; wanted a line `{want}`"),
+            };
+            let rows: Vec<usize> = run.prints().collect();
+            let marked = rows.last().copied().or_else(|| run.last_row());
+            return Some(Broken { did, rows, marked: marked.into_iter().collect() });
+        };
+        from += at + 1;
+    }
+    None
+}
+
+/// Whether a line is this one, where `..` stands for any part of it.
+fn is_like(line: &str, want: &str) -> bool {
+    let parts: Vec<&str> = want.split("..").collect();
+    let [first, middle @ .., last] = parts.as_slice() else { return line == want };
+    let Some(mut rest) = line.strip_prefix(first) else { return false };
+    for part in middle {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
 }
 
 fn step(run: &Run<'_>, row: usize) -> usize {

@@ -230,18 +230,35 @@ impl<'a> Run<'a> {
 
     /// The last lines that the role under test printed, at most three.
     pub(super) fn printed(&self) -> Option<String> {
-        let is_stream = |id: SocketId| {
-            let kind = self.recording.socket(id).map(|socket| &socket.kind);
-            matches!(kind, Some(Kind::Stdout | Kind::Stderr))
-        };
-        let mut text = Vec::new();
-        for event in self.own_events().filter(|event| event.socket.is_some_and(is_stream)) {
-            text.extend(event.bytes.iter().flat_map(|bytes| &bytes.data));
-        }
-        let text = String::from_utf8_lossy(&text);
+        let text = self.written(|kind| matches!(kind, Kind::Stdout | Kind::Stderr));
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = &lines[lines.len().saturating_sub(3)..];
         (!last.is_empty()).then(|| last.join("\n"))
+    }
+
+    /// What the role under test wrote to its stdout.
+    pub(super) fn output(&self) -> String {
+        self.written(|kind| matches!(kind, Kind::Stdout))
+    }
+
+    /// The indices of the rows in which the role under test wrote to its stdout.
+    pub(super) fn prints(&self) -> impl Iterator<Item = usize> {
+        let is_stdout = |row: &Row| {
+            let socket = row.object.and_then(|id| self.recording.socket(id));
+            row.role == self.role && socket.is_some_and(|it| it.kind == Kind::Stdout)
+        };
+        let rows = self.timeline.rows.iter().enumerate();
+        rows.filter(move |(_, row)| is_stdout(row)).map(|(index, _)| index)
+    }
+
+    fn written(&self, to: impl Fn(&Kind) -> bool) -> String {
+        let is_meant =
+            |id: SocketId| self.recording.socket(id).is_some_and(|socket| to(&socket.kind));
+        let mut text = Vec::new();
+        for event in self.own_events().filter(|event| event.socket.is_some_and(is_meant)) {
+            text.extend(event.bytes.iter().flat_map(|bytes| &bytes.data));
+        }
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// The index of the last row of the role under test.

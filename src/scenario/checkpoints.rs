@@ -41,8 +41,17 @@ pub struct Missed {
 
 /// The states by the names of ss(8) and RFC 9293.
 pub const STATES: [&str; 11] = [
-    "LISTEN", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING",
-    "LAST-ACK", "TIME-WAIT", "CLOSED",
+    "LISTEN",
+    "SYN-SENT",
+    "SYN-RECEIVED",
+    "ESTABLISHED",
+    "FIN-WAIT-1",
+    "FIN-WAIT-2",
+    "CLOSE-WAIT",
+    "CLOSING",
+    "LAST-ACK",
+    "TIME-WAIT",
+    "CLOSED",
 ];
 
 /// The checkpoints of the plan that do not hold in its recording, in the plan's order.
@@ -57,7 +66,13 @@ pub fn checkpoints(plan: &Plan, recording: &Recording) -> Vec<Missed> {
             None => (last, Err("the run ended before that".into())),
             Some(place) => {
                 let moment = recording.steps.get(place + 1).map_or(last, |next| next.after);
-                let found = judge(&checkpoint.wanted, &recording.steps[place], moment, recording, &timeline);
+                let found = judge(
+                    &checkpoint.wanted,
+                    &recording.steps[place],
+                    moment,
+                    recording,
+                    &timeline,
+                );
                 (moment, found)
             }
         };
@@ -84,7 +99,9 @@ fn judge(
         Wanted::Waits(pattern) => {
             let is_on = |event: &&Event| {
                 let began = event.since.unwrap_or(event.seq.saturating_sub(1)) <= moment;
-                began && (event.blocked || event.ret.is_none()) && (event.ret.is_none() || event.seq > moment)
+                began
+                    && (event.blocked || event.ret.is_none())
+                    && (event.ret.is_none() || event.seq > moment)
             };
             let row_of = |event: &Event| {
                 let waits = |row: &&crate::timeline::Row| matches!(row.kind, RowKind::Waits { .. });
@@ -108,7 +125,8 @@ fn judge(
             let of_role = |state: &&SocketState| {
                 let socket = state.socket.and_then(|id| recording.socket(id));
                 let name = state.socket.and_then(|id| timeline.names.of(id));
-                socket.is_some_and(|it| it.role == *role) && name.is_some_and(|name| is_named(name, object))
+                socket.is_some_and(|it| it.role == *role)
+                    && name.is_some_and(|name| is_named(name, object))
             };
             let found: Vec<&SocketState> = step.states.iter().filter(of_role).collect();
             if found.is_empty() {
@@ -151,7 +169,11 @@ pub(super) fn read(written: &WrittenCheckpoint, steps: usize) -> Result<Checkpoi
             (text, Wanted::Waits(waits))
         }
         _ => {
-            return Err(error_in(&written.step.to_string(), 0, "needs one of `state`, `call` and `waits`"));
+            return Err(error_in(
+                &written.step.to_string(),
+                0,
+                "needs one of `state`, `call` and `waits`",
+            ));
         }
     };
     Ok(Checkpoint { step: written.step, text: text.clone(), wanted })
@@ -164,7 +186,9 @@ fn state(text: &str) -> Result<Wanted, Error> {
         return Err(error_in(text, 0, "does not say whose socket it is: `server: conn CLOSED`"));
     };
     let (named, queue) = match rest.split_once(',') {
-        Some((named, queue)) => (named, Some(self::queue(text, queue.trim_start(), at(queue.trim_start()))?)),
+        Some((named, queue)) => {
+            (named, Some(self::queue(text, queue.trim_start(), at(queue.trim_start()))?))
+        }
         None => (rest, None),
     };
     let mut words = named.split_whitespace();
@@ -175,7 +199,9 @@ fn state(text: &str) -> Result<Wanted, Error> {
         if !STATES.contains(&state) {
             let likeness = |known: &&&str| strsim::jaro_winkler(known, state);
             let near = STATES.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-            let near = near.filter(|near| likeness(near) > 0.8).map(|near| format!("; did you mean `{near}`?"));
+            let near = near
+                .filter(|near| likeness(near) > 0.8)
+                .map(|near| format!("; did you mean `{near}`?"));
             let all = || format!("; there are {}", STATES.join(", "));
             let why = format!("names no state of TCP: `{state}`{}", near.unwrap_or_else(all));
             return Err(error_in(text, at(state), why));
@@ -192,7 +218,8 @@ fn state(text: &str) -> Result<Wanted, Error> {
 fn queue(text: &str, said: &str, at: usize) -> Result<(Queue, Op, i64), Error> {
     let wrong = || error_in(text, at, "should say how long a queue is: `receive_queue = 2`");
     let mut words = said.split_whitespace();
-    let (Some(queue), Some(op), Some(length), None) = (words.next(), words.next(), words.next(), words.next())
+    let (Some(queue), Some(op), Some(length), None) =
+        (words.next(), words.next(), words.next(), words.next())
     else {
         return Err(wrong());
     };

@@ -127,15 +127,27 @@ pub enum Who {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action<T> {
-    Socket { domain: String, type_: String },
+    Socket {
+        domain: String,
+        type_: String,
+    },
     Bind(SockAddr),
     Listen(i32),
     Accept,
-    Connect { to: SockAddr, want: Want },
-    Send { text: T, how: Pieces },
+    Connect {
+        to: SockAddr,
+        want: Want,
+    },
+    Send {
+        text: T,
+        how: Pieces,
+    },
     Recv(Expected<T>),
     /// `None`: to whoever sent the last datagram.
-    SendTo { to: Option<SockAddr>, text: T },
+    SendTo {
+        to: Option<SockAddr>,
+        text: T,
+    },
     RecvFrom(Expected<T>),
     /// `SHUT_RD`, `SHUT_WR` or `SHUT_RDWR`.
     Shutdown(String),
@@ -214,7 +226,8 @@ impl Plan {
             };
             let first = |step: &Step<_>| matches!(step.who, Who::Each | Who::All);
             let at = steps.iter().position(first);
-            let text = at.map_or_else(|| written.clients.clone(), |at| written.steps.get(at).cloned());
+            let text =
+                at.map_or_else(|| written.clients.clone(), |at| written.steps.get(at).cloned());
             let place = at.map_or(Place::Clients, Place::Step);
             return Err((place, crate::pattern::error_in(&text.unwrap_or_default(), 0, why)));
         }
@@ -242,7 +255,8 @@ impl Plan {
             match first.who {
                 Who::Each | Who::All => {
                     for client in &clients {
-                        steps.extend(run.iter().map(|step| filled(step, seed, Some(client), count)));
+                        steps
+                            .extend(run.iter().map(|step| filled(step, seed, Some(client), count)));
                     }
                 }
                 _ => steps.extend(run.iter().map(|step| filled(step, seed, None, count))),
@@ -281,7 +295,8 @@ impl Script {
             Some(SockAddr::Unix { .. } | SockAddr::Abstract { .. }) => "AF_UNIX",
             _ => "AF_INET",
         };
-        let is_datagram = |step: &Step<_>| matches!(step.does, Action::SendTo { .. } | Action::RecvFrom(_));
+        let is_datagram =
+            |step: &Step<_>| matches!(step.does, Action::SendTo { .. } | Action::RecvFrom(_));
         let type_ = if own().any(is_datagram) { "SOCK_DGRAM" } else { "SOCK_STREAM" };
         (domain.into(), type_.into())
     }
@@ -305,7 +320,8 @@ impl Script {
                 Pieces::One => left,
                 Pieces::Bytes => 1,
                 Pieces::Random => {
-                    texts.number(&format!("{at}/{}", pieces.len()), 1, left.clamp(1, 16) as u64) as usize
+                    texts.number(&format!("{at}/{}", pieces.len()), 1, left.clamp(1, 16) as u64)
+                        as usize
                 }
             };
             pieces.push(piece);
@@ -376,7 +392,9 @@ fn fits<T: AsRef<[u8]>>(pieces: &[Option<T>], found: &[u8]) -> bool {
                     return found.ends_with(text);
                 }
                 let mut from = 0..=found.len().saturating_sub(text.len());
-                from.any(|at| found[at..].starts_with(text) && fits(&rest[1..], &found[at + text.len()..]))
+                from.any(|at| {
+                    found[at..].starts_with(text) && fits(&rest[1..], &found[at + text.len()..])
+                })
             }
         },
     }

@@ -9,13 +9,14 @@ use crate::event::SockAddr;
 use crate::pattern::{self, ArgPattern, CallName, CallPattern};
 
 const CALLS: [&str; 18] = [
-    "connect", "send", "recv", "shutdown", "close", "reset", "vanish", "slow", "bind", "listen", "accept",
-    "sendto", "recvfrom", "socket", "stdin", "kill", "pass", "sleep",
+    "connect", "send", "recv", "shutdown", "close", "reset", "vanish", "slow", "bind", "listen",
+    "accept", "sendto", "recvfrom", "socket", "stdin", "kill", "pass", "sleep",
 ];
 
 /// The signals that a step may send.
 const SIGNALS: [&str; 10] = [
-    "SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT", "SIGPIPE", "SIGCHLD", "SIGSTOP", "SIGCONT",
+    "SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT", "SIGPIPE", "SIGCHLD",
+    "SIGSTOP", "SIGCONT",
 ];
 
 /// Reads the step of this number.
@@ -32,15 +33,24 @@ pub(super) fn step(number: usize, text: &str) -> Result<Step<Template>, Error> {
         let name = said.role.as_deref().unwrap_or("_");
         let why = match does {
             Action::Stdin(_) | Action::Kill(_) => {
-                format!("is of `{name}`, which is no program; peers have no stdin and take no signals")
+                format!(
+                    "is of `{name}`, which is no program; peers have no stdin and take no signals"
+                )
             }
             Action::Pass(_) => format!("is of `{name}`; only `time` passes"),
-            _ => format!("is of `{name}`, which is no peer: a peer's name begins with a capital letter"),
+            _ => format!(
+                "is of `{name}`, which is no peer: a peer's name begins with a capital letter"
+            ),
         };
         return Err(reader.flaw(0, why));
     }
-    if said.result.is_some() && !matches!(does, Action::Connect { .. } | Action::Recv(_) | Action::RecvFrom(_)) {
-        return Err(reader.flaw(reader.after_args(), "asks for a result; only connect, recv and recvfrom have one"));
+    if said.result.is_some()
+        && !matches!(does, Action::Connect { .. } | Action::Recv(_) | Action::RecvFrom(_))
+    {
+        return Err(reader.flaw(
+            reader.after_args(),
+            "asks for a result; only connect, recv and recvfrom have one",
+        ));
     }
     Ok(Step { number, text: text.trim().into(), who, does })
 }
@@ -83,13 +93,19 @@ impl Reader<'_> {
             ("listen", [ArgPattern::Int(backlog)]) => Action::Listen(*backlog as i32),
             ("accept", []) => Action::Accept,
             ("connect", [addr]) => Action::Connect { to: self.address(addr)?, want: self.want()? },
-            ("send", [ArgPattern::Text(text)]) => Action::Send { text: self.some(text)?, how: Pieces::One },
+            ("send", [ArgPattern::Text(text)]) => {
+                Action::Send { text: self.some(text)?, how: Pieces::One }
+            }
             ("send", [ArgPattern::Text(text), ArgPattern::Word(how)]) => {
                 let how = match how.join("|").as_str() {
                     "split" => Pieces::Bytes,
                     "chunks" => Pieces::Random,
                     "glued" => Pieces::One,
-                    _ => return Err(self.wrong("a text, then `split`, `chunks`, `glued` or nothing")),
+                    _ => {
+                        return Err(
+                            self.wrong("a text, then `split`, `chunks`, `glued` or nothing")
+                        );
+                    }
                 };
                 Action::Send { text: self.some(text)?, how }
             }
@@ -102,7 +118,8 @@ impl Reader<'_> {
                 Action::SendTo { to: Some(self.address(addr)?), text: self.template(text)? }
             }
             ("shutdown", [ArgPattern::Word(how)])
-                if how.len() == 1 && ["SHUT_RD", "SHUT_WR", "SHUT_RDWR"].contains(&how[0].as_str()) =>
+                if how.len() == 1
+                    && ["SHUT_RD", "SHUT_WR", "SHUT_RDWR"].contains(&how[0].as_str()) =>
             {
                 Action::Shutdown(how[0].clone())
             }
@@ -121,14 +138,21 @@ impl Reader<'_> {
             ("pass", [ArgPattern::Word(time)]) => Action::Pass(Some(self.time(&time.join("|"))?)),
             ("sleep", _) => {
                 let at = self.text.find("sleep").unwrap_or(0);
-                return Err(self.flaw(at, "sleeps; nothing here does: `time: pass(1s)` lets virtual time pass"));
+                return Err(self.flaw(
+                    at,
+                    "sleeps; nothing here does: `time: pass(1s)` lets virtual time pass",
+                ));
             }
             (call, _) => {
                 return Err(self.wrong(match call {
                     "socket" => "a domain and a type: `socket(AF_UNIX, SOCK_SEQPACKET)`",
-                    "bind" | "connect" => "an address: `:9999`, `[::1]:9999`, `@name` or `\"/path\"`",
+                    "bind" | "connect" => {
+                        "an address: `:9999`, `[::1]:9999`, `@name` or `\"/path\"`"
+                    }
                     "listen" => "a backlog",
-                    "send" | "sendto" if call == "send" => "a text, then `split`, `chunks`, `glued` or nothing",
+                    "send" | "sendto" if call == "send" => {
+                        "a text, then `split`, `chunks`, `glued` or nothing"
+                    }
                     "sendto" => "an address, or `_` for whoever sent the last datagram, and a text",
                     "shutdown" => "SHUT_RD, SHUT_WR or SHUT_RDWR",
                     "stdin" => "one line, or nothing for end of file",
@@ -144,12 +168,15 @@ impl Reader<'_> {
     fn expected(&self, args: &[ArgPattern], datagram: bool) -> Result<Expected<Template>, Error> {
         if args.is_empty() {
             if self.said.result.is_none() {
-                return Err(self.wrong("what must have come (`\"text\"`, or `..` for anything), or a result (`= 0`)"));
+                return Err(self.wrong(
+                    "what must have come (`\"text\"`, or `..` for anything), or a result (`= 0`)",
+                ));
             }
             return Ok(Expected::Result(self.want()?));
         }
         if self.said.result.is_some() {
-            return Err(self.flaw(self.after_args(), "asks for data and for a result; one of them is enough"));
+            return Err(self
+                .flaw(self.after_args(), "asks for data and for a result; one of them is enough"));
         }
         let mut pieces = Vec::new();
         for arg in args {
@@ -186,7 +213,9 @@ impl Reader<'_> {
         match arg {
             ArgPattern::Addr { host, port } => {
                 let port = port.as_ref().and_then(|port| port.parse().ok()).ok_or_else(wrong)?;
-                let Some(host) = host else { return Ok(SockAddr::Inet { ip: Ipv4Addr::LOCALHOST, port }) };
+                let Some(host) = host else {
+                    return Ok(SockAddr::Inet { ip: Ipv4Addr::LOCALHOST, port });
+                };
                 if let Ok(ip) = host.parse() {
                     return Ok(SockAddr::Inet { ip, port });
                 }

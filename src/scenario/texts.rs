@@ -170,7 +170,9 @@ impl Texts {
     fn of(&self, place: &Place) -> Vec<u8> {
         let mut numbers = self.numbers(&place.name);
         let family = match place.family {
-            Family::Text | Family::Long => [Family::Word, Family::Utf8, Family::Text][numbers.below(3)],
+            Family::Text | Family::Long => {
+                [Family::Word, Family::Utf8, Family::Text][numbers.below(3)]
+            }
             family => family,
         };
         let length = place.length.unwrap_or_else(|| match place.family {
@@ -284,7 +286,9 @@ pub fn escaped(bytes: &[u8]) -> String {
                 '\t' => text.push_str("\\t"),
                 '"' => text.push_str("\\\""),
                 '\\' => text.push_str("\\\\"),
-                c if c.is_control() => c.to_string().bytes().for_each(|b| text.push_str(&format!("\\x{b:02x}"))),
+                c if c.is_control() => {
+                    c.to_string().bytes().for_each(|b| text.push_str(&format!("\\x{b:02x}")))
+                }
                 c => text.push(c),
             }
         }

@@ -23,6 +23,8 @@ mod closings;
 mod report;
 mod rules;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::str::FromStr;
 

@@ -75,7 +75,8 @@ pub fn record(
 ) -> Result<Outcome> {
     drawing.check()?;
     let live = drawing.is_live();
-    let request = Request { lesson, roles, tracer, sandbox: sandbox::Settings::default(), live };
+    let sandbox = sandbox::Settings::default();
+    let request = Request { lesson, roles, tracer, sandbox, live, scenario: None };
     let recording = play::play(&request, &mut |event| {
         if live {
             to_stdout(&format!("{}\n", crate::render::json::jsonl(event)));

@@ -37,6 +37,8 @@ pub struct Description {
     pub send_timeout: u64,
     /// The local and the remote address, once connected.
     pub endpoints: Option<(SockAddr, SockAddr)>,
+    /// For a socket of a peer, which is no program: how that stands.
+    pub outside: Option<Outside>,
     /// For an epoll instance: what it was told to watch.
     pub watched: Vec<Open>,
     /// For a timerfd: the clock it was made for.
@@ -45,6 +47,15 @@ pub struct Description {
     pub timer: Option<Timer>,
     /// Times that it fired with nothing else happening.
     pub timer_fires: u32,
+}
+
+/// How a socket stands that belongs to the outside world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outside {
+    Open,
+    /// It is open, but drops all that comes in.
+    Vanished,
+    Closed,
 }
 
 /// A timer of a timerfd or of setitimer(2).
@@ -86,6 +97,7 @@ impl Descriptors {
             receive_timeout: 0,
             send_timeout: 0,
             endpoints: None,
+            outside: None,
             watched: Vec::new(),
             timer_clock: libc::CLOCK_MONOTONIC,
             timer: None,
@@ -120,6 +132,11 @@ impl Descriptors {
         let id = SocketId(self.named);
         self.all[open.0].id = Some(id);
         id
+    }
+
+    /// The public id, if any event has spoken of it.
+    pub fn known_id(&self, open: Open) -> Option<SocketId> {
+        self.all[open.0].id
     }
 
     /// What events have spoken of, in order of first mention.

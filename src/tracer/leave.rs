@@ -499,7 +499,12 @@ impl Tracer {
 
     /// Finds the other end of a connection among the sockets of this run.
     fn learn_endpoints(&mut self, open: Open, pid: i32, fd: i32) {
-        let Some((local, remote)) = self.kernel.endpoints(pid, fd) else { return };
+        if let Some((local, remote)) = self.kernel.endpoints(pid, fd) {
+            self.set_endpoints(open, local, remote);
+        }
+    }
+
+    pub(super) fn set_endpoints(&mut self, open: Open, local: SockAddr, remote: SockAddr) {
         let found = match &local {
             SockAddr::Unix { .. } | SockAddr::Abstract { .. } => {
                 let inode = self.descriptors.get(open).inode;
@@ -681,7 +686,7 @@ fn is_progress(call: &InFlight, result: i64) -> bool {
     }
 }
 
-fn socket_kind(domain: i32, type_: i32, protocol: i32) -> Kind {
+pub(super) fn socket_kind(domain: i32, type_: i32, protocol: i32) -> Kind {
     Kind::Socket {
         domain: decode::socket_domain(domain).into_owned(),
         type_: decode::socket_type(type_).into_owned(),

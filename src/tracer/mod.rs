@@ -25,6 +25,7 @@ mod leave;
 mod memory;
 mod netlink;
 mod posix_timers;
+mod outside;
 mod proc;
 mod registers;
 mod settle;
@@ -41,7 +42,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use crate::error::{Error, Obstacle, Result};
-use crate::event::{End, Ending, Event, Reason, RoleEnd, Schedule, SockAddr, Socket};
+use crate::event::{End, Ending, Event, Reason, RoleEnd, Schedule, SockAddr, Socket, SocketState};
 
 use clock::Clock;
 use descriptors::Descriptors;
@@ -49,6 +50,7 @@ use launch::{Program, Setup, Streams};
 use stop::{Gone, Stopped};
 use tracees::{Held, Key, Process, Role, Thread};
 
+pub use outside::Act;
 pub use settle::{catch_signals, was_interrupted};
 
 /// What the tracer must ask of the kernel's sockets, through descriptors of the tracees.
@@ -69,6 +71,8 @@ pub trait Kernel {
     fn unix_peer(&self, inode: u64) -> Option<u64>;
     /// Whether a TCP socket whose inode `is_ours` has sent what is not acknowledged yet.
     fn has_unacknowledged(&self, is_ours: &dyn Fn(u64) -> bool) -> bool;
+    /// Every TCP socket of this network, with its inode: 0 where no process owns it any more, or not yet.
+    fn tcp_states(&self) -> Vec<(u64, SocketState)>;
 }
 
 /// How a run is to be recorded.

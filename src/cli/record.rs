@@ -61,6 +61,7 @@ impl Recorder {
             allow_io_uring,
             shared_ports: false,
             timeout: self.timeout,
+            ..tracer::Settings::default()
         }
     }
 }

@@ -148,10 +148,10 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
         seed: match (&request.scenario, request.tracer.schedule) {
             (Some(scene), _) => Some(scene.seed),
             (None, Schedule::Random) => Some(request.tracer.seed),
-            (None, _) => None,
+            (None, _) => request.tracer.weather.map(|_| request.tracer.seed),
         },
         scenario: request.scenario.as_ref().map(|scene| scene.plan.name.clone()),
-        weather: None,
+        weather: request.tracer.weather.map(|weather| weather.to_string()),
         steps,
         roles: request.roles.iter().map(Part::as_role).chain(request.peers()).collect(),
         sockets,

@@ -13,6 +13,13 @@ use crate::event::{Kind, SockAddr, Socket, SocketId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Open(usize);
 
+impl Open {
+    /// The how manieth it is, counted from 0 in order of creation.
+    pub fn place(self) -> usize {
+        self.0
+    }
+}
+
 /// A table of descriptors, which threads share or copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Table(usize);
@@ -39,6 +46,8 @@ pub struct Description {
     pub endpoints: Option<(SockAddr, SockAddr)>,
     /// For a socket of a peer, which is no program: how that stands.
     pub outside: Option<Outside>,
+    /// It was put into an epoll instance with EPOLLET.
+    pub edge_triggered: bool,
     /// For an epoll instance: what it was told to watch.
     pub watched: Vec<Open>,
     /// For a timerfd: the clock it was made for.
@@ -98,6 +107,7 @@ impl Descriptors {
             send_timeout: 0,
             endpoints: None,
             outside: None,
+            edge_triggered: false,
             watched: Vec::new(),
             timer_clock: libc::CLOCK_MONOTONIC,
             timer: None,

@@ -191,7 +191,7 @@ impl Tracer {
     }
 
     /// The descriptions that the call waits on.
-    fn watched_by(&self, thread: &Thread, call: &InFlight) -> Vec<Open> {
+    pub(super) fn watched_by(&self, thread: &Thread, call: &InFlight) -> Vec<Open> {
         if call.call.syscall.starts_with("epoll_") {
             return call
                 .open

@@ -321,6 +321,8 @@ pub struct Exercise {
     /// The faults under which the rules must hold as well: `short-write`.
     #[serde(default)]
     pub weather: Vec<Spanned<String>>,
+    /// The rule that the exercise breaks as shipped, before any other; none: any of the lesson's.
+    pub breaks: Option<Spanned<String>>,
     /// From where to look to what it takes, usually three.
     #[serde(default)]
     pub hints: Vec<String>,

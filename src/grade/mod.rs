@@ -26,6 +26,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::str::FromStr;
 
 pub use self::checks::Check;
@@ -181,6 +182,20 @@ impl Times {
     pub fn allows(self, count: u64) -> bool {
         let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         self.op.holds(signed(count), signed(self.number))
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self.op {
+            Op::Eq => "=",
+            Op::Ne => "!=",
+            Op::Lt => "<",
+            Op::Le => "<=",
+            Op::Gt => ">",
+            Op::Ge => ">=",
+        };
+        write!(f, "{sign} {} times", self.number)
     }
 }
 

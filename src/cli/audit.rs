@@ -151,10 +151,8 @@ impl Audit {
             Err(_) => return Ok(vec!["there is no timeline.snap".into()]),
         };
         for time in 1..=self.times.get() {
-            let drawn = text::text(
-                &timeline(&play::play(&request, &mut |_| {})?),
-                &text::Style::default(),
-            );
+            let drawn =
+                text::text(&timeline(&play::play(&request, &mut |_| {})?), &text::Style::default());
             if drawn.trim_end() != body(&golden) {
                 let at = first_difference(body(&golden), drawn.trim_end());
                 return Ok(vec![format!("demo.rs, time {time}: other than timeline.snap: {at}")]);
@@ -257,9 +255,7 @@ fn judge(program: &Program, graded: &Graded) -> Option<String> {
             finding.did,
             cell.next
         )),
-        (Must::FailBy(rule), None) => {
-            Some(format!("{file} must fail by `{rule}`, and passes"))
-        }
+        (Must::FailBy(rule), None) => Some(format!("{file} must fail by `{rule}`, and passes")),
         (Must::FailByOneOf(_), None) => Some(format!("{file} must fail as shipped, and passes")),
         (Must::FailBy(rule), Some((_, finding))) if finding.rule == *rule => None,
         (Must::FailByOneOf(rules), Some((_, finding))) if rules.contains(&finding.rule) => None,

@@ -108,8 +108,9 @@ impl Check {
             Format::Github => reports::github(&report),
         };
         match &self.output {
-            Some(path) => std::fs::write(path, told)
-                .map_err(|error| Error::file("write", path, &error))?,
+            Some(path) => {
+                std::fs::write(path, told).map_err(|error| Error::file("write", path, &error))?
+            }
             None if !live => to_stdout(&told),
             None => {}
         }
@@ -179,7 +180,8 @@ impl Check {
             },
         };
         check.seed = self.seed.unwrap_or_else(|| seed_of(&check.command));
-        check.jobs = self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, |n| n.get());
+        check.jobs =
+            self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, |n| n.get());
         graded.cells = check.fair();
         say(verdict::head(&graded, paint) + &verdict::fair(&graded, paint));
         let foul = check.foul(&graded.cells);
@@ -266,7 +268,8 @@ fn words(command: &str) -> Result<Vec<String>> {
 fn seed_of(command: &[String]) -> u64 {
     // FNV-1a, which is the same on every machine.
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let files: BTreeSet<&String> = command.iter().filter(|word| Path::new(word).is_file()).collect();
+    let files: BTreeSet<&String> =
+        command.iter().filter(|word| Path::new(word).is_file()).collect();
     for file in files {
         for byte in std::fs::read(file).unwrap_or_default() {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);

@@ -49,7 +49,10 @@ fn list(lessons: &[Graded]) -> String {
         out.push('\n');
     };
     let about = |check: &Check| (check.name().to_owned(), check.says().to_owned());
-    section("in every lesson, unless it says otherwise", Check::BASELINE.iter().map(about).collect());
+    section(
+        "in every lesson, unless it says otherwise",
+        Check::BASELINE.iter().map(about).collect(),
+    );
     let others = Check::ALL.iter().filter(|check| !Check::BASELINE.contains(check));
     section("where a lesson asks for it", others.map(about).collect());
     for (lesson, rules) in lessons {

@@ -1,7 +1,9 @@
 //! The worker's side of a run: enters the sandbox, traces, and tells what it sees.
 
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::io::{BufWriter, Read, Write};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
 
 use crate::error::{Error, Result};
 use crate::event::{End, Ending, Event, Reason, RoleEnd, Schedule};
@@ -95,6 +97,8 @@ struct Run<'a> {
     names: Names,
     /// The lines that each role still finds on its stdin.
     lines: Vec<std::vec::IntoIter<String>>,
+    /// What has come so far of the next line on the lab's own stdin.
+    line: Vec<u8>,
 }
 
 impl<'a> Run<'a> {
@@ -119,6 +123,7 @@ impl<'a> Run<'a> {
             after,
             names: Names::new(),
             lines: lines.collect(),
+            line: Vec::new(),
         })
     }
 
@@ -207,6 +212,9 @@ impl<'a> Run<'a> {
     /// if whoever does is to wait for ever.
     fn type_line(&mut self) -> bool {
         let Some(role) = self.tracer.waits_for_input() else { return false };
+        if self.tracer.type_rest(role) {
+            return true;
+        }
         let place = self.started[role];
         match &self.request.roles[place].input {
             Input::Idle => false,
@@ -215,13 +223,12 @@ impl<'a> Run<'a> {
                 None => self.end_input(role),
             },
             Input::FromLab => {
-                let mut line = Vec::new();
-                let read = BufReader::with_capacity(1, std::io::stdin().lock())
-                    .read_until(b'\n', &mut line);
-                match read {
-                    Ok(1..) => self.tracer.type_in(role, &line),
-                    _ => self.end_input(role),
+                let Some(ended) = read_line(&mut self.line) else { return true };
+                let line = std::mem::take(&mut self.line);
+                if ended && line.is_empty() {
+                    return self.end_input(role);
                 }
+                self.tracer.type_in(role, &line)
             }
         }
     }
@@ -263,5 +270,30 @@ impl<'a> Run<'a> {
                 RoleEnd { role: part.name.clone(), how: how.unwrap_or(Ending::NeverStarted) }
             })
             .collect();
+    }
+}
+
+/// Goes on reading a line of the lab's stdin, a byte at a time, since what follows it is somebody else's; says whether the
+/// input has ended. `None`: it is not complete yet, and it is time to look whether the run is to end.
+fn read_line(line: &mut Vec<u8>) -> Option<bool> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let stdin = std::io::stdin();
+    const LOOK_UP: u16 = 100;
+    loop {
+        let mut wanted = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut wanted, PollTimeout::from(LOOK_UP)) {
+            Ok(1..) => {}
+            Ok(_) | Err(Errno::EINTR) => return None,
+            Err(_) => return Some(true),
+        }
+        let mut byte = [0];
+        match nix::unistd::read(&stdin, &mut byte) {
+            Ok(1..) => line.extend(byte),
+            Err(Errno::EINTR) => return None,
+            _ => return Some(true),
+        }
+        if byte == *b"\n" {
+            return Some(false);
+        }
     }
 }

@@ -107,6 +107,10 @@ impl Descriptors {
         self.all.iter().enumerate().map(|(at, description)| (Open(at), description))
     }
 
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Description> {
+        self.all.iter_mut()
+    }
+
     /// The public id, given on first mention.
     pub fn id(&mut self, open: Open) -> SocketId {
         if let Some(id) = self.all[open.0].id {

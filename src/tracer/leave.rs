@@ -8,6 +8,7 @@ use crate::event::{Arg, Bytes, Event, Kind, SockAddr, SocketId, Value};
 use super::descriptors::{Open, Table};
 use super::handlers;
 use super::memory::Tracee;
+use super::netlink;
 use super::proc::{self, Link};
 use super::settle::Wakes;
 use super::stop::{Gone, Stopped};
@@ -38,7 +39,9 @@ impl Tracer {
             Shown::IfBadDescriptor => Shown::No,
             shown => shown,
         };
-        self.count(is_progress(&call, result), shown);
+        // The ticks of a timer are time that passes.
+        let ticks = call.open.is_some_and(|open| self.descriptors.get(open).kind == Kind::TimerFd);
+        self.count(is_progress(&call, result) && !ticks, shown);
         if shown != Shown::Yes {
             return stopped.resume(0);
         }
@@ -420,6 +423,23 @@ impl Tracer {
                 }
                 None
             }
+            libc::SYS_setitimer | libc::SYS_timer_settime => {
+                self.note_real_timer(key, &raw, memory);
+                None
+            }
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_alarm => {
+                self.note_real_timer(key, &raw, memory);
+                None
+            }
+            libc::SYS_timer_create => {
+                self.made_timer(key, call, memory);
+                None
+            }
+            libc::SYS_timer_delete => {
+                self.deleted_timer(key, args[0] as i32);
+                None
+            }
             libc::SYS_sched_getaffinity => {
                 self.show_affinity(memory, args[2], result);
                 None
@@ -614,6 +634,14 @@ impl Tracer {
         }
         if result >= 0 && self.is_serial() {
             self.note_options(call, memory);
+            let asks_routes = |open: Open| {
+                matches!(&self.descriptors.get(open).kind,
+                    Kind::Socket { domain, protocol, .. }
+                        if domain == "AF_NETLINK" && protocol == "NETLINK_ROUTE")
+            };
+            if call.open.is_some_and(asks_routes) {
+                netlink::forget_stamps(call.raw(), result, memory);
+            }
         }
     }
 }

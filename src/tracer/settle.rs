@@ -93,6 +93,13 @@ impl Tracer {
         }
     }
 
+    /// Looks at everybody once more before it is said that nobody can move: a call that is not followed may have woken
+    /// somebody (an inotify watch, a signal of the kernel's own).
+    pub(super) fn somebody_moved(&mut self) -> bool {
+        self.note_wakes(Wakes::All);
+        stop::has_pending_stop_of_any() || self.anybody_awake()
+    }
+
     /// Whether any thread runs.
     pub(super) fn anybody_awake(&self) -> bool {
         self.first_awake().is_some()

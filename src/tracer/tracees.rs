@@ -1,6 +1,7 @@
 //! The threads under trace: where each one stands, and how they come, change and go.
 
 use std::os::fd::OwnedFd;
+use std::time::Instant;
 
 use nix::errno::Errno;
 
@@ -12,6 +13,7 @@ use super::descriptors::{Open, Table, Timer};
 use super::handlers::Handlers;
 use super::launch::{Failure, Ours, Program};
 use super::memory::Tracee;
+use super::posix_timers::PosixTimers;
 use super::proc::{self, Link, Sleep};
 use super::stop::{self, AtCall, Gone, Status, Stopped, Why};
 use super::time_limits::TimeLimit;
@@ -25,12 +27,28 @@ pub struct Role {
     /// The role's first process.
     pub main: usize,
     pub stdin: Stdin,
+    /// What was typed and did not fit into the pipe yet.
+    pub to_type: Vec<u8>,
+    pub stdout: Open,
+    /// The number of the terminal that is its stdout, if the lab opened that.
+    pub terminal_device: Option<u64>,
     /// Held so that writing to the terminal does not fail.
     pub _terminal: Option<OwnedFd>,
     pub end: Option<Ending>,
     threads: u32,
     processes: u32,
     failure: Option<Failure>,
+}
+
+impl Role {
+    /// Writes as much as a pipe takes (64 KiB) of what is to be typed; the lab must never wait for a program.
+    /// False if it takes nothing.
+    pub fn fill_stdin(&mut self) -> bool {
+        let Some(stdin) = &self.stdin else { return false };
+        let written = nix::unistd::write(stdin, &self.to_type).unwrap_or(0);
+        self.to_type.drain(..written);
+        written > 0
+    }
 }
 
 pub struct Process {
@@ -44,6 +62,10 @@ pub struct Process {
     /// setitimer(ITIMER_REAL) and alarm, in virtual time.
     pub alarm: Option<Timer>,
     pub alarm_fires: u32,
+    /// Those of timer_create(2), likewise.
+    pub timers: PosixTimers,
+    /// Where time is real: until when a timer of this process may send a signal.
+    pub rings_until: Option<Instant>,
 }
 
 pub struct Thread {
@@ -124,8 +146,9 @@ impl Tracer {
         let role = self.roles.len();
         let process = self.add_process(tid, role, None, 1, Handlers::default());
         let table = self.descriptors.new_table();
-        for (fd, kind) in [Kind::Stdin, Kind::Stdout, Kind::Stderr].into_iter().enumerate() {
-            let open = self.descriptors.open(kind, name);
+        let [stdin_open, stdout, stderr] =
+            [Kind::Stdin, Kind::Stdout, Kind::Stderr].map(|kind| self.descriptors.open(kind, name));
+        for (fd, open) in [stdin_open, stdout, stderr].into_iter().enumerate() {
             self.descriptors.set(table, fd as i32, open);
         }
         let (stdin, terminal) = match ours {
@@ -136,6 +159,9 @@ impl Tracer {
             name: name.to_string(),
             main: process,
             stdin,
+            to_type: Vec::new(),
+            stdout,
+            terminal_device: None,
             _terminal: terminal,
             end: None,
             threads: 1,
@@ -154,8 +180,18 @@ impl Tracer {
         handlers: Handlers,
     ) -> usize {
         let alarm = None;
-        let process =
-            Process { pid, role, number, parent, alive: true, handlers, alarm, alarm_fires: 0 };
+        let process = Process {
+            pid,
+            role,
+            number,
+            parent,
+            alive: true,
+            handlers,
+            alarm,
+            alarm_fires: 0,
+            timers: PosixTimers::new(),
+            rings_until: None,
+        };
         self.processes.push(process);
         self.processes.len() - 1
     }
@@ -177,7 +213,7 @@ impl Tracer {
             listening: false,
             before_exec,
             idle_fires: 0,
-            cpu_at_resume: 0,
+            cpu_at_resume: proc::cpu_time(self.processes[process].pid),
         };
         self.threads.insert(key, thread);
         self.by_tid.insert(tid, key);
@@ -309,6 +345,7 @@ impl Tracer {
         self.by_tid.remove(&former);
         self.by_tid.insert(tid, key);
         self.processes[process].handlers.exec();
+        self.processes[process].timers.clear();
         let serial = self.is_serial();
         let Some(thread) = self.threads.get_mut(&key) else { return };
         thread.tid = tid;

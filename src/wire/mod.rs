@@ -5,6 +5,7 @@
 
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
@@ -66,12 +67,25 @@ impl Kernel for Sockets {
         let soon = libc::timespec { tv_sec: 0, tv_nsec: 1 };
         let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         let value = libc::itimerspec { it_interval: never, it_value: soon };
-        let mut expired = libc::pollfd { fd: timer.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        const AT_MOST: i32 = 1_000;
-        // SAFETY: both calls read or write the values given, which outlive them.
+        // Not until it can be read: a thread that waits in read(2) takes the tick away at once.
+        let began = Instant::now();
+        const AT_MOST: Duration = Duration::from_secs(1);
+        // SAFETY: the calls read or write the values given, which outlive them.
         unsafe {
-            libc::timerfd_settime(timer.as_raw_fd(), 0, &value, std::ptr::null_mut()) == 0
-                && libc::poll(&mut expired, 1, AT_MOST) == 1
+            if libc::timerfd_settime(timer.as_raw_fd(), 0, &value, std::ptr::null_mut()) != 0 {
+                return false;
+            }
+            let mut left = value;
+            loop {
+                if libc::timerfd_gettime(timer.as_raw_fd(), &mut left) != 0 {
+                    return false;
+                }
+                let expired = left.it_value.tv_sec == 0 && left.it_value.tv_nsec == 0;
+                if expired || began.elapsed() > AT_MOST {
+                    return expired;
+                }
+                libc::sched_yield();
+            }
         }
     }
 

@@ -19,6 +19,7 @@ mod deadlock;
 mod ending;
 mod identity;
 mod oracle;
+mod patience;
 mod strace;
 mod styles;
 mod truths;

@@ -379,6 +379,12 @@ mod tests {
     }
 
     #[test]
+    fn who_names_no_role_is_told_which_there_are() {
+        let error = Error::Usage { program: "demo".into(), roles: vec!["server", "silent"] };
+        assert_eq!(error.to_string(), "which role?\n  try: demo server, then demo silent");
+    }
+
+    #[test]
     fn half_a_character_is_not_printed_as_something_else() {
         let error = text(&"你好".as_bytes()[..4]).unwrap_err();
         assert_eq!(error.to_string(), "the text is not UTF-8 after byte 3");

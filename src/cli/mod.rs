@@ -8,6 +8,7 @@ mod list;
 mod output;
 mod pages;
 mod record;
+mod request;
 mod run;
 mod show;
 mod trace;
@@ -50,6 +51,9 @@ enum Command {
     /// Record one run for the lab that started it
     #[command(hide = true)]
     Worker { request: i32, told: i32 },
+    /// Play what is asked for in JSON on stdin, and write the recording to stdout
+    #[command(hide = true)]
+    PlayRequest,
 }
 
 /// What a command that did its work has found.
@@ -95,6 +99,7 @@ fn dispatch(lab: Lab) -> Result<Outcome> {
         Some(Command::Worker { request, told }) => {
             crate::play::work(request, told).map(|()| Outcome::Holds)
         }
+        Some(Command::PlayRequest) => request::go(),
     }
 }
 

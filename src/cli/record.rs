@@ -61,6 +61,7 @@ impl Recorder {
             allow_io_uring,
             shared_ports: false,
             timeout: self.timeout,
+            ..tracer::Settings::default()
         }
     }
 }
@@ -75,7 +76,8 @@ pub fn record(
 ) -> Result<Outcome> {
     drawing.check()?;
     let live = drawing.is_live();
-    let request = Request { lesson, roles, tracer, sandbox: sandbox::Settings::default(), live };
+    let sandbox = sandbox::Settings::default();
+    let request = Request { lesson, roles, tracer, sandbox, live, scenario: None };
     let recording = play::play(&request, &mut |event| {
         if live {
             to_stdout(&format!("{}\n", crate::render::json::jsonl(event)));

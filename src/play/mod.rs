@@ -9,6 +9,7 @@
 //! A run has a process of its own, since a process with threads may not enter a user namespace, and since all
 //! that is left of a run ends with it. The two sides speak JSON lines over two pipes.
 
+mod stage;
 mod worker;
 
 use std::io::{BufRead, BufReader, Write};
@@ -22,8 +23,11 @@ use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::event::{End, Event, Isolation, Recording, Role, Socket, VERSION};
+use crate::event::{
+    End, Event, Isolation, Recording, Role, Schedule, Socket, Step, VERSION,
+};
 use crate::pattern::CallPattern;
+use crate::scenario::Plan;
 use crate::{sandbox, tracer};
 
 pub use worker::work;
@@ -38,6 +42,16 @@ pub struct Request {
     pub sandbox: sandbox::Settings,
     /// Whether each event is wanted at once rather than when nobody can move.
     pub live: bool,
+    /// What the outside world does, if anything.
+    #[serde(default)]
+    pub scenario: Option<Scene>,
+}
+
+/// A scenario and the seed that chooses its texts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Scene {
+    pub plan: Plan,
+    pub seed: u64,
 }
 
 /// A program and when it starts.
@@ -83,7 +97,7 @@ pub enum Input {
 enum Told {
     Isolation(Isolation),
     Event(Box<Event>),
-    End { sockets: Vec<Socket>, end: End },
+    End { sockets: Vec<Socket>, steps: Vec<Step>, end: End },
     Failure { message: String, next: Option<String> },
 }
 
@@ -110,7 +124,7 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
                 see(&event);
                 events.push(*event);
             }
-            Ok(Told::End { sockets, end }) => ending = Some((sockets, end)),
+            Ok(Told::End { sockets, steps, end }) => ending = Some((sockets, steps, end)),
             Ok(Told::Failure { message, next }) => {
                 let _ = child.wait();
                 return Err(Error::Told { message, next });
@@ -119,7 +133,7 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
         }
     }
     let status = child.wait();
-    let Some((sockets, end)) = ending else {
+    let Some((sockets, steps, end)) = ending else {
         let why = status.map_or_else(|error| error.to_string(), |status| status.to_string());
         return Err(Error::Worker { why });
     };
@@ -131,17 +145,29 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
         arch: std::env::consts::ARCH.into(),
         kernel: machine.map(|it| it.release().to_string_lossy().into_owned()).unwrap_or_default(),
         schedule: request.tracer.schedule,
-        seed: (request.tracer.schedule == crate::event::Schedule::Random)
-            .then_some(request.tracer.seed),
-        scenario: None,
-        weather: None,
-        steps: Vec::new(),
-        roles: request.roles.iter().map(Part::as_role).collect(),
+        seed: match (&request.scenario, request.tracer.schedule) {
+            (Some(scene), _) => Some(scene.seed),
+            (None, Schedule::Random) => Some(request.tracer.seed),
+            (None, _) => request.tracer.weather.map(|_| request.tracer.seed),
+        },
+        scenario: request.scenario.as_ref().map(|scene| scene.plan.name.clone()),
+        weather: request.tracer.weather.map(|weather| weather.to_string()),
+        steps,
+        roles: request.roles.iter().map(Part::as_role).chain(request.peers()).collect(),
         sockets,
         events,
         packets: Vec::new(),
         end,
     })
+}
+
+impl Request {
+    /// The peers as roles: columns of the timeline, without a program.
+    fn peers(&self) -> Vec<Role> {
+        let script = self.scenario.as_ref().map(|scene| scene.plan.fill(scene.seed));
+        let names = script.map(|script| script.peers).unwrap_or_default();
+        names.into_iter().map(|name| Role { name, command: Vec::new(), ends: None }).collect()
+    }
 }
 
 impl Part {

@@ -6,12 +6,13 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 use nix::errno::Errno;
 
 use crate::error::{Error, Result};
-use crate::event::{End, Ending, Event, Reason, RoleEnd, Schedule};
+use crate::event::{self, End, Ending, Event, Reason, RoleEnd, Schedule, Socket};
 use crate::pattern::CallPattern;
 use crate::timeline::Names;
 use crate::tracer::{self, Step, Tracer};
 use crate::{sandbox, wire};
 
+use super::stage::Stage;
 use super::{Begin, Input, Part, Request, Told};
 
 /// Makes the run that is asked for on `request` and tells about it on `told`. For a process with a single thread that
@@ -79,8 +80,8 @@ fn record(request: &Request, teller: &mut Teller) -> Result<()> {
         tracer::Settings { shared_ports: !entered.has_network(), ..request.tracer.clone() };
     let tracer = Tracer::new(settings, Box::new(wire::Sockets::here()))?;
     let mut run = Run::new(request, tracer)?;
-    let (sockets, end) = run.go(teller)?;
-    teller.tell(&Told::End { sockets, end });
+    let (sockets, steps, end) = run.go(teller)?;
+    teller.tell(&Told::End { sockets, steps, end });
     teller.flush();
     Ok(())
 }
@@ -99,6 +100,8 @@ struct Run<'a> {
     lines: Vec<std::vec::IntoIter<String>>,
     /// What has come so far of the next line on the lab's own stdin.
     line: Vec<u8>,
+    /// The outside world, until the run is over.
+    stage: Option<Stage>,
 }
 
 impl<'a> Run<'a> {
@@ -124,10 +127,11 @@ impl<'a> Run<'a> {
             names: Names::new(),
             lines: lines.collect(),
             line: Vec::new(),
+            stage: request.scenario.as_ref().map(|scene| Stage::new(&scene.plan, scene.seed)),
         })
     }
 
-    fn go(&mut self, teller: &mut Teller) -> Result<(Vec<crate::event::Socket>, End)> {
+    fn go(&mut self, teller: &mut Teller) -> Result<(Vec<Socket>, Vec<event::Step>, End)> {
         self.start_those(|part| matches!(part.begin, Begin::AtOnce))?;
         if self.started.is_empty() {
             self.start_next_in_turn()?;
@@ -143,22 +147,30 @@ impl<'a> Run<'a> {
                 }
                 Step::Quiet => {
                     teller.flush();
-                    if self.start_next_in_turn()? || self.type_line() || self.advance()? {
+                    if self.start_next_in_turn()?
+                        || self.play_on()?
+                        || self.type_line()
+                        || self.advance()?
+                    {
                         continue;
                     }
                     break self.judge();
                 }
-                Step::Over if self.start_next_in_turn()? => {}
+                // What was sent to a peer is there though the program is not.
+                Step::Over if self.start_next_in_turn()? || self.play_on()? => {}
                 Step::Over => break Reason::Finished,
                 Step::Stop(reason) => break reason,
             }
         };
+        let mut stage = self.stage.take();
+        let steps = stage.as_mut().map(|stage| stage.steps(&mut self.tracer)).unwrap_or_default();
         let (events, mut end) = self.tracer.finish(reason);
+        stage.map(Stage::leave);
         for event in events {
             teller.tell(&Told::Event(Box::new(event)));
         }
         self.complete(&mut end);
-        Ok((self.tracer.sockets(), end))
+        Ok((self.tracer.sockets(), steps, end))
     }
 
     fn start(&mut self, place: usize) -> Result<()> {
@@ -208,6 +220,14 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Brings the scenario on; false if there is none, or it is over.
+    fn play_on(&mut self) -> Result<bool> {
+        match &mut self.stage {
+            Some(stage) => stage.go_on(&mut self.tracer),
+            None => Ok(false),
+        }
+    }
+
     /// Gives the first role that waits for a line its next one, or end of file. False if nobody waits, or
     /// if whoever does is to wait for ever.
     fn type_line(&mut self) -> bool {
@@ -216,6 +236,10 @@ impl<'a> Run<'a> {
             return true;
         }
         let place = self.started[role];
+        let name = &self.request.roles[place].name;
+        if self.stage.as_ref().is_some_and(|stage| stage.types_for(name)) {
+            return false;
+        }
         match &self.request.roles[place].input {
             Input::Idle => false,
             Input::Lines(_) => match self.lines[place].next() {

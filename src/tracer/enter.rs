@@ -12,6 +12,7 @@ use super::settle::Wakes;
 use super::stop::{AtCall, Gone, Stopped};
 use super::time_limits::{self, Entered};
 use super::tracees::{InFlight, Key, Shown};
+use super::weather::{self, Fault};
 use super::{Random, Tracer, bounds, timers};
 
 /// What is to be done with a call.
@@ -44,6 +45,8 @@ impl Tracer {
             shown: Shown::No,
             open,
             limit: None,
+            fault: None,
+            note: None,
             borrowed: Vec::new(),
             blocked: false,
             since: self.seq,
@@ -78,6 +81,12 @@ impl Tracer {
             }
             Plan::Watch(shown) => {
                 call.shown = shown;
+                if shown == Shown::Yes {
+                    call.fault = self.fault_of(key, &call);
+                }
+                if let Some(Fault::Answer(result, note)) = call.fault {
+                    return self.answer(key, stopped, call, result, shown, Some(note));
+                }
                 if self.is_serial() {
                     call.limit = self.limit_of(&call, memory);
                     if let Some(at) = time_limits::passed_deadline(&raw, memory, &self.clock) {
@@ -158,6 +167,7 @@ impl Tracer {
                 let Some(thread) = self.threads.get(&key) else { return Plan::Pass };
                 // The number is free from here on, whatever close returns: close(2), "Dealing with error returns".
                 self.descriptors.close(thread.table, raw.args[0] as i32);
+                self.note_relief(key);
                 on_descriptor(followed)
             }
             #[cfg(target_arch = "x86_64")]
@@ -261,7 +271,7 @@ impl Tracer {
         &mut self,
         key: Key,
         stopped: Stopped,
-        call: InFlight,
+        mut call: InFlight,
         changed: bool,
     ) -> Result<(), Gone> {
         if let Some(limit) = call.limit.filter(|_| changed) {
@@ -274,6 +284,11 @@ impl Tracer {
                 }
                 Entered::Unchanged => {}
             }
+            registers.write()?;
+        }
+        if let Some(Fault::Shorten(most)) = call.fault.filter(|_| changed) {
+            let mut registers = stopped.registers()?;
+            weather::shorten(&mut call, &mut registers, Tracee(stopped.tid()), most);
             registers.write()?;
         }
         let raw = call.raw();

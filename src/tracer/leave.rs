@@ -42,6 +42,13 @@ impl Tracer {
         // The ticks of a timer are time that passes.
         let ticks = call.open.is_some_and(|open| self.descriptors.get(open).kind == Kind::TimerFd);
         self.count(is_progress(&call, result) && !ticks, shown);
+        let told = self.result_in_weather(&mut call, result);
+        if told != result {
+            let mut registers = stopped.registers()?;
+            registers.settle_result(told);
+            registers.write()?;
+        }
+        let result = told;
         if shown != Shown::Yes {
             return stopped.resume(0);
         }
@@ -63,7 +70,7 @@ impl Tracer {
         for (addr, bytes) in call.borrowed.drain(..) {
             memory.write(addr, &bytes);
         }
-        if call.limit.is_none() {
+        if call.limit.is_none() && call.fault.is_none() {
             return Ok(());
         }
         let mut registers = stopped.registers()?;
@@ -239,7 +246,7 @@ impl Tracer {
         event.bytes = moved;
         event.blocked = blocked;
         event.since = blocked.then_some(call.since);
-        event.note = note.map(Cow::Borrowed);
+        event.note = note.map(Cow::Borrowed).or(call.note);
         event
     }
 
@@ -384,6 +391,10 @@ impl Tracer {
                 watched.retain(|&open| open != target);
                 if args[1] as i32 != libc::EPOLL_CTL_DEL {
                     watched.push(target);
+                    // struct epoll_event begins with the events.
+                    let events = memory.bytes(args[3]).map_or(0, u32::from_le_bytes);
+                    self.descriptors.get_mut(target).edge_triggered |=
+                        events & libc::EPOLLET as u32 != 0;
                 }
                 None
             }
@@ -499,7 +510,12 @@ impl Tracer {
 
     /// Finds the other end of a connection among the sockets of this run.
     fn learn_endpoints(&mut self, open: Open, pid: i32, fd: i32) {
-        let Some((local, remote)) = self.kernel.endpoints(pid, fd) else { return };
+        if let Some((local, remote)) = self.kernel.endpoints(pid, fd) {
+            self.set_endpoints(open, local, remote);
+        }
+    }
+
+    pub(super) fn set_endpoints(&mut self, open: Open, local: SockAddr, remote: SockAddr) {
         let found = match &local {
             SockAddr::Unix { .. } | SockAddr::Abstract { .. } => {
                 let inode = self.descriptors.get(open).inode;
@@ -681,7 +697,7 @@ fn is_progress(call: &InFlight, result: i64) -> bool {
     }
 }
 
-fn socket_kind(domain: i32, type_: i32, protocol: i32) -> Kind {
+pub(super) fn socket_kind(domain: i32, type_: i32, protocol: i32) -> Kind {
     Kind::Socket {
         domain: decode::socket_domain(domain).into_owned(),
         type_: decode::socket_type(type_).into_owned(),

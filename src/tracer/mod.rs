@@ -25,6 +25,7 @@ mod leave;
 mod memory;
 mod netlink;
 mod posix_timers;
+mod outside;
 mod proc;
 mod registers;
 mod settle;
@@ -33,6 +34,7 @@ mod time_limits;
 mod timers;
 mod tracees;
 mod waits;
+pub mod weather;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::os::fd::OwnedFd;
@@ -41,14 +43,16 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use crate::error::{Error, Obstacle, Result};
-use crate::event::{End, Ending, Event, Reason, RoleEnd, Schedule, SockAddr, Socket};
+use crate::event::{End, Ending, Event, Reason, RoleEnd, Schedule, SockAddr, Socket, SocketState};
 
 use clock::Clock;
 use descriptors::Descriptors;
 use launch::{Program, Setup, Streams};
 use stop::{Gone, Stopped};
 use tracees::{Held, Key, Process, Role, Thread};
+use weather::{Faults, Weather};
 
+pub use outside::Act;
 pub use settle::{catch_signals, was_interrupted};
 
 /// What the tracer must ask of the kernel's sockets, through descriptors of the tracees.
@@ -69,6 +73,8 @@ pub trait Kernel {
     fn unix_peer(&self, inode: u64) -> Option<u64>;
     /// Whether a TCP socket whose inode `is_ours` has sent what is not acknowledged yet.
     fn has_unacknowledged(&self, is_ours: &dyn Fn(u64) -> bool) -> bool;
+    /// Every TCP socket of this network, with its inode: 0 where no process owns it any more, or not yet.
+    fn tcp_states(&self) -> Vec<(u64, SocketState)>;
 }
 
 /// How a run is to be recorded.
@@ -85,6 +91,28 @@ pub struct Settings {
     pub shared_ports: bool,
     /// Real time after which the run is ended, if any.
     pub timeout: Option<Duration>,
+    /// The role that weather strikes and whose calls are located; every role if `None`.
+    #[serde(default)]
+    pub graded: Option<String>,
+    /// The faults that it meets, chosen by `seed`.
+    #[serde(default)]
+    pub weather: Option<Weather>,
+}
+
+impl Default for Settings {
+    /// One thread at a time, in fair weather, without bounds but the lab's own.
+    fn default() -> Settings {
+        Settings {
+            schedule: Schedule::Lockstep,
+            seed: 0,
+            streams: Streams::Own,
+            allow_io_uring: false,
+            shared_ports: false,
+            timeout: None,
+            graded: None,
+            weather: None,
+        }
+    }
 }
 
 /// What the tracer has to say next.
@@ -148,6 +176,7 @@ pub struct Tracer {
     descriptors: Descriptors,
     clock: Clock,
     random: Random,
+    faults: Faults,
     next_port: u16,
     /// Ports that programs have bound by number: no socket is given one of these.
     bound_ports: HashSet<u16>,
@@ -186,6 +215,7 @@ impl Tracer {
         Ok(Tracer {
             trapped: filter::trapped(serial),
             random: Random::new(settings.seed),
+            faults: Faults::default(),
             settings,
             kernel,
             start: Instant::now(),
@@ -242,6 +272,12 @@ impl Tracer {
     /// Whether one thread runs at a time.
     fn is_serial(&self) -> bool {
         self.settings.schedule != Schedule::Free
+    }
+
+    /// Whether the role is the one that is under test.
+    fn is_graded(&self, role: usize) -> bool {
+        let graded = self.settings.graded.as_ref();
+        graded.is_none_or(|graded| *graded == self.roles[role].name)
     }
 
     /// Nanoseconds since the run began, in real time.

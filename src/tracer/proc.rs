@@ -136,10 +136,20 @@ pub fn descriptors(tid: i32) -> Vec<i32> {
 
 /// Whether the end of a pipe was opened for writing.
 pub fn is_writing_end(tid: i32, fd: i32) -> bool {
+    flags(tid, fd).is_some_and(|flags| flags & libc::O_ACCMODE == libc::O_WRONLY)
+}
+
+/// Whether calls on the descriptor do not wait.
+pub fn is_nonblocking(tid: i32, fd: i32) -> bool {
+    flags(tid, fd).is_some_and(|flags| flags & libc::O_NONBLOCK != 0)
+}
+
+/// The O_ flags of an open file description.
+fn flags(tid: i32, fd: i32) -> Option<i32> {
     let info = std::fs::read_to_string(format!("/proc/{tid}/fdinfo/{fd}")).unwrap_or_default();
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
-    let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
-    flags.is_some_and(|flags| flags & libc::O_ACCMODE == libc::O_WRONLY)
+    // O_CLOEXEC and the like make the number longer than an i32 on some architectures.
+    flags.and_then(|flags| i64::from_str_radix(flags.trim(), 8).ok()).map(|flags| flags as i32)
 }
 
 /// Processor time that a process has used, in nanoseconds.

@@ -86,6 +86,11 @@ impl Tracer {
         }
     }
 
+    /// When the earliest timer is due, in virtual time.
+    pub(super) fn next_deadline(&self) -> Option<u64> {
+        self.earliest().map(|(deadline, _)| deadline)
+    }
+
     fn earliest(&self) -> Option<(u64, Due)> {
         let most = self.most_fires();
         let calls = self.threads.iter().filter_map(|(&key, thread)| {
@@ -201,6 +206,8 @@ impl Tracer {
             .descriptors
             .iter()
             .filter(|(_, it)| matches!(&it.kind, Kind::Socket { protocol, .. } if protocol == "IPPROTO_TCP"))
+            // What a peer that has vanished drops is never acknowledged.
+            .filter(|(open, _)| !self.has_vanished(*open))
             .filter_map(|(_, it)| it.inode)
             .collect();
         if ours.is_empty() {

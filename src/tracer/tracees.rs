@@ -1,5 +1,6 @@
 //! The threads under trace: where each one stands, and how they come, change and go.
 
+use std::borrow::Cow;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ use super::posix_timers::PosixTimers;
 use super::proc::{self, Link, Sleep};
 use super::stop::{self, AtCall, Gone, Status, Stopped, Why};
 use super::time_limits::TimeLimit;
+use super::weather::Fault;
 use super::{Stdin, Tracer, cannot_start};
 
 /// A thread's place in the order of scheduling: its role, then its number within it.
@@ -116,6 +118,10 @@ pub struct InFlight {
     /// What its first descriptor refers to.
     pub open: Option<Open>,
     pub limit: Option<TimeLimit>,
+    /// What the weather does to it.
+    pub fault: Option<Fault>,
+    /// What the lab did to it, for the event.
+    pub note: Option<Cow<'static, str>>,
     /// Memory of the tracee that was changed for the call, with what stood there.
     pub borrowed: Vec<(u64, Vec<u8>)>,
     /// It was seen asleep in the kernel.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::event::{Kind, Party, Reason, SockAddr, Waiting};
 
 use super::Tracer;
-use super::descriptors::Open;
+use super::descriptors::{Open, Outside};
 use super::tracees::{InFlight, Key, Shown, Thread};
 
 /// Somebody who could end a wait.
@@ -17,10 +17,13 @@ use super::tracees::{InFlight, Key, Shown, Thread};
 enum Helper {
     Thread(Key),
     Outside(&'static str),
+    /// A peer, by its socket.
+    Peer(Open),
 }
 
 const TIME: &str = "time";
 const SIGNAL: &str = "a signal";
+const PEER: &str = "a peer";
 
 impl Tracer {
     /// What it means that nobody can move. `must_end` says of each role whether it was declared to end.
@@ -87,6 +90,14 @@ impl Tracer {
                     Party::Thread { role: self.roles[role].name.clone(), thread }
                 }
                 Helper::Outside(what) => Party::Outside { what: what.into() },
+                Helper::Peer(open) => {
+                    let peer = self.descriptors.get(open);
+                    let why = match peer.outside {
+                        Some(Outside::Vanished) => "which has vanished",
+                        _ => "which has no step left",
+                    };
+                    Party::Outside { what: format!("{}, {why}", peer.role) }
+                }
             })
             .collect()
     }
@@ -115,6 +126,8 @@ impl Tracer {
                 match helper {
                     Helper::Outside(what) if counts(what) => return true,
                     Helper::Outside(_) => {}
+                    Helper::Peer(_) if counts(PEER) => return true,
+                    Helper::Peer(_) => {}
                     Helper::Thread(key) => next.push(key),
                 }
             }
@@ -178,7 +191,7 @@ impl Tracer {
     }
 
     /// The descriptions that the call waits on.
-    fn watched_by(&self, thread: &Thread, call: &InFlight) -> Vec<Open> {
+    pub(super) fn watched_by(&self, thread: &Thread, call: &InFlight) -> Vec<Open> {
         if call.call.syscall.starts_with("epoll_") {
             return call
                 .open
@@ -234,6 +247,11 @@ impl Tracer {
 
     /// The threads that are in a call on this description; if none is, all that hold a descriptor of it.
     fn users_of(&self, open: Open) -> Vec<Helper> {
+        match self.descriptors.get(open).outside {
+            Some(Outside::Closed) => return Vec::new(),
+            Some(_) => return vec![Helper::Peer(open)],
+            None => {}
+        }
         let is_on_it = |thread: &Thread| {
             let call = thread.call.as_ref();
             call.is_some_and(|call| self.watched_by(thread, call).contains(&open))

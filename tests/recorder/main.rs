@@ -23,3 +23,4 @@ mod patience;
 mod strace;
 mod styles;
 mod truths;
+mod weather;

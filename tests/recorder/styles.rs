@@ -4,9 +4,6 @@ use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use serde_json::Value as Json;
 use socket_lab::event::{Ending, Reason, Recording};
@@ -14,7 +11,7 @@ use socket_lab::render::text::{Style, text as draw};
 use socket_lab::timeline::timeline;
 
 use crate::support::{
-    Lab, blank, c, first_difference, is_root, lab, need, python, rust, skipped, source, text,
+    Busy, Lab, blank, c, first_difference, is_root, lab, need, python, rust, skipped, source, text,
     world_readable,
 };
 
@@ -113,30 +110,6 @@ fn check(play: &Play) {
     if std::env::var_os("LAB_LOAD").is_some() {
         let _busy = Busy::new(4);
         is_always_the_same(play, "lockstep", repeats(), |lab| lab);
-    }
-}
-
-/// Threads that compute for as long as this lives.
-struct Busy(Arc<AtomicBool>);
-
-impl Busy {
-    fn new(threads: usize) -> Busy {
-        let over = Arc::new(AtomicBool::new(false));
-        for _ in 0..threads {
-            let over = over.clone();
-            thread::spawn(move || {
-                while !over.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
-            });
-        }
-        Busy(over)
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Running `lab trace` within bounds, and what the tests ask of what it wrote.
+//! Running `lab trace` and `lab play-request` within bounds, and what the tests ask of what it wrote.
 
 mod fixtures;
 mod processes;
@@ -8,12 +8,13 @@ use std::io::Write as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
-use socket_lab::event::{Ending, Event, Reason, Recording, SocketId, Value};
+use socket_lab::event::{Ending, Event, Kind, Reason, Recording, SocketId, Value};
+use socket_lab::play::{self, Request};
 
 pub use fixtures::{c, python, rust, source};
 pub use processes::{Marked, Process, is_root, signal};
@@ -47,6 +48,7 @@ pub struct Lab {
     schedule: String,
     format: &'static str,
     uid: Option<u32>,
+    request: Option<Request>,
     bound: Duration,
     mark: Marked,
 }
@@ -75,6 +77,7 @@ pub fn lab() -> Option<Lab> {
         schedule: "lockstep".into(),
         format: "json",
         uid: None,
+        request: None,
         bound: BOUND,
         mark: Marked::new(),
     })
@@ -123,10 +126,32 @@ impl Lab {
         self
     }
 
+    /// Makes the run with what no option of `lab trace` offers: `lab play-request`. For programs given by [`Lab::program`].
+    pub fn request(mut self, change: impl FnOnce(&mut Request)) -> Lab {
+        let command = std::mem::take(&mut self.command);
+        let request = self.request.get_or_insert_with(|| Request {
+            lesson: None,
+            roles: Vec::new(),
+            tracer: socket_lab::tracer::Settings::default(),
+            sandbox: socket_lab::sandbox::Settings::default(),
+            live: false,
+        });
+        if !command.is_empty() {
+            let (name, ends, input) = ("program".to_owned(), None, play::Input::Lines(Vec::new()));
+            let (env, begin) = (Vec::new(), play::Begin::InTurn);
+            request.roles.push(play::Part { name, command, env, begin, ends, input });
+        }
+        change(request);
+        self
+    }
+
     /// Starts it and leaves it running.
     pub fn start(self) -> Running {
         let [output, stdout, stderr] =
             ["recording", "stdout", "stderr"].map(|name| self.folder.path().join(name));
+        if let Some(request) = self.request.clone() {
+            return self.start_request(request, [output, stdout, stderr]);
+        }
         let mut command = Command::new(&self.program);
         command.args(["trace", "--as", self.format, "--schedule", &self.schedule, "-o"]);
         command.arg(&output).args(&self.options);
@@ -137,6 +162,20 @@ impl Lab {
         command.stdin(Stdio::null());
         command.stdout(File::create(&stdout).expect("a file for stdout"));
         command.stderr(File::create(&stderr).expect("a file for stderr"));
+        self.spawn(command, [output, stdout, stderr])
+    }
+
+    fn start_request(self, request: Request, files: [PathBuf; 3]) -> Running {
+        let asked = self.folder.path().join("request");
+        fs::write(&asked, serde_json::to_vec(&request).expect("a request")).expect("write");
+        let mut command = Command::new(&self.program);
+        command.arg("play-request").stdin(File::open(&asked).expect("open"));
+        command.stdout(File::create(&files[0]).expect("a file for the recording"));
+        command.stderr(File::create(&files[2]).expect("a file for stderr"));
+        self.spawn(command, files)
+    }
+
+    fn spawn(self, mut command: Command, [output, stdout, stderr]: [PathBuf; 3]) -> Running {
         command.current_dir(self.folder.path());
         command.env("LAB_TEST_ID", self.mark.id()).env("PYTHONDONTWRITEBYTECODE", "1");
         if let Some(uid) = self.uid {
@@ -275,6 +314,20 @@ pub fn calls<'a>(recording: &'a Recording, call: &str) -> Vec<&'a Event> {
     recording.events.iter().filter(|event| event.call == call).collect()
 }
 
+/// What the programs wrote to their standard output and error, where these are the lab's own.
+pub fn printed(recording: &Recording) -> String {
+    let to_terminal = |event: &&Event| {
+        matches!(event.call.as_ref(), "write" | "writev")
+            && event.socket.is_some_and(|id| {
+                let kind = recording.socket(id).map(|socket| &socket.kind);
+                matches!(kind, Some(Kind::Stdout | Kind::Stderr))
+            })
+    };
+    let bytes =
+        recording.events.iter().filter(to_terminal).filter_map(|event| event.bytes.as_ref());
+    bytes.map(|bytes| String::from_utf8_lossy(&bytes.data).into_owned()).collect()
+}
+
 /// The names of all calls, in order, for a message.
 pub fn outline(recording: &Recording) -> String {
     let mut lines = String::new();
@@ -372,6 +425,30 @@ fn difference(one: &Json, other: &Json, path: &str) -> Option<(String, String, S
             .find_map(|(i, (left, right))| difference(left, right, &format!("{path}[{i}]"))),
         _ if one == other => None,
         _ => Some((path.trim_start_matches('.').to_owned(), one.to_string(), other.to_string())),
+    }
+}
+
+/// Threads that compute for as long as this lives.
+pub struct Busy(Arc<AtomicBool>);
+
+impl Busy {
+    pub fn new(threads: usize) -> Busy {
+        let over = Arc::new(AtomicBool::new(false));
+        for _ in 0..threads {
+            let over = over.clone();
+            std::thread::spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Busy(over)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::closings::{Closing, How, closings};
 use super::{Finding, Grade, Line, is_interrupted};
-use crate::event::{Ending, Event, Kind, Recording, SocketId};
+use crate::event::{Ending, Event, Kind, Reason, Recording, SocketId};
 use crate::pattern::{ArgPattern, CallName, CallPattern, Class, ResultValue};
 use crate::timeline::{Row, RowKind, Timeline};
 
@@ -49,6 +49,12 @@ impl<'a> Run<'a> {
     pub(super) fn undetermined(&self) -> Option<String> {
         if is_interrupted(&self.recording.end.reason) {
             return Some("the run was interrupted".into());
+        }
+        // How long a run takes says more about the machine than about the program, which lives in virtual time.
+        if let Reason::Limit { what } = &self.recording.end.reason
+            && what.contains("of real time")
+        {
+            return Some(what.clone());
         }
         match self.ending() {
             None => Some(format!("the recording has no role `{}`", self.role)),
@@ -271,7 +277,8 @@ impl<'a> Run<'a> {
         self.timeline.rows.iter().rposition(|row| row.came_of(seq))
     }
 
-    fn peer_of(&self, id: SocketId) -> Option<SocketId> {
+    /// The socket of a peer of the lab's that is the other end of this one.
+    pub(super) fn peer_of(&self, id: SocketId) -> Option<SocketId> {
         let socket = self.recording.socket(id)?;
         let other = self.recording.sockets.iter().find(|it| it.peer == Some(id)).map(|it| it.id);
         let peer = socket.peer.or(other)?;

@@ -22,6 +22,8 @@ pub mod pattern;
 
 pub mod scenario;
 
+pub mod grade;
+
 pub mod render;
 
 pub mod cargo;

@@ -35,7 +35,7 @@ pub struct Recorder {
     timeout: Option<std::time::Duration>,
 }
 
-fn whole_number(text: &str) -> std::result::Result<u64, String> {
+pub fn whole_number(text: &str) -> std::result::Result<u64, String> {
     text.parse().map_err(|_| "not a whole number".to_string())
 }
 

@@ -56,6 +56,8 @@ pub enum Class {
     Wait,
     Fork,
     Spawn,
+    /// Of rules: the last close of an open file description, whatever does it.
+    Close,
 }
 
 /// One place in the parentheses.
@@ -147,6 +149,7 @@ impl Class {
             ],
             Class::Fork => &["fork", "vfork", "clone", "clone3"],
             Class::Spawn => &["pthread_create"],
+            Class::Close => &["close"],
         }
     }
 
@@ -156,7 +159,7 @@ impl Class {
         match call {
             "wait" => Some(Wait),
             "spawn" => Some(Spawn),
-            _ => [Recv, Send, Accept, Wait, Fork, Spawn]
+            _ => [Recv, Send, Accept, Wait, Fork, Spawn, Close]
                 .into_iter()
                 .find(|class| class.members().contains(&call)),
         }

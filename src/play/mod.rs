@@ -9,6 +9,7 @@
 //! A run has a process of its own, since a process with threads may not enter a user namespace, and since all
 //! that is left of a run ends with it. The two sides speak JSON lines over two pipes.
 
+pub mod check;
 mod stage;
 mod worker;
 
@@ -16,6 +17,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::errno::Errno;
@@ -110,7 +112,7 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
         }
     }
     let (mut child, told) = start_worker(request)?;
-    let _forwarding = Forwarding::to(child.id() as i32);
+    let forwarding = Forwarding::to(child.id() as i32);
     let mut isolation = Isolation::default();
     let mut events = Vec::new();
     let mut ending = None;
@@ -124,12 +126,14 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
             }
             Ok(Told::End { sockets, steps, end }) => ending = Some((sockets, steps, end)),
             Ok(Told::Failure { message, next }) => {
+                drop(forwarding);
                 let _ = child.wait();
                 return Err(Error::Told { message, next });
             }
             Err(_) => break,
         }
     }
+    drop(forwarding);
     let status = child.wait();
     let Some((sockets, steps, end)) = ending else {
         let why = status.map_or_else(|error| error.to_string(), |status| status.to_string());
@@ -143,10 +147,10 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
         arch: std::env::consts::ARCH.into(),
         kernel: machine.map(|it| it.release().to_string_lossy().into_owned()).unwrap_or_default(),
         schedule: request.tracer.schedule,
-        seed: match (&request.scenario, request.tracer.schedule, request.tracer.weather) {
-            (Some(scene), _, _) => Some(scene.seed),
-            (None, Schedule::Random, _) | (None, _, Some(_)) => Some(request.tracer.seed),
-            (None, _, None) => None,
+        seed: match (&request.scenario, request.tracer.schedule) {
+            (Some(scene), _) => Some(scene.seed),
+            (None, Schedule::Random) => Some(request.tracer.seed),
+            (None, _) => request.tracer.weather.map(|_| request.tracer.seed),
         },
         scenario: request.scenario.as_ref().map(|scene| scene.plan.name.clone()),
         weather: request.tracer.weather.map(|weather| weather.to_string()),
@@ -197,53 +201,75 @@ fn start_worker(request: &Request) -> Result<(Child, OwnedFd)> {
 }
 
 /// While it lives, SIGINT, SIGTERM and SIGHUP go on to the worker, which ends the run and tells what it has:
-/// Ctrl-C ends a recording and does not lose it.
-///
-/// A signal that is ignored (nohup) stays ignored.
+/// Ctrl-C ends a recording and does not lose it. Several workers may be at it at once. A signal that is ignored
+/// (nohup) stays ignored.
 struct Forwarding {
-    before: Vec<(libc::c_int, libc::sigaction)>,
+    /// The worker's place in [`WORKERS`]; `None` if there was no room: it hears of Ctrl-C from the terminal alone.
+    place: Option<usize>,
 }
 
-static WORKER: AtomicI32 = AtomicI32::new(0);
+static WORKERS: [AtomicI32; 64] = [const { AtomicI32::new(0) }; 64];
+/// How many are forwarded to; the handlers stand as long as there are any.
+static FORWARDINGS: Mutex<usize> = Mutex::new(0);
+const FORWARDED: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
 
 extern "C" fn forward(signal: libc::c_int) {
-    let worker = WORKER.load(Ordering::Relaxed);
-    if worker > 0 {
-        // SAFETY: kill(2) is async-signal-safe; the worker is reaped only after forwarding has ended.
-        unsafe { libc::kill(worker, signal) };
+    for worker in &WORKERS {
+        let worker = worker.load(Ordering::Relaxed);
+        if worker > 0 {
+            // SAFETY: kill(2) is async-signal-safe; the worker is reaped only after forwarding has ended.
+            unsafe { libc::kill(worker, signal) };
+        }
     }
 }
 
 impl Forwarding {
     fn to(worker: i32) -> Forwarding {
-        WORKER.store(worker, Ordering::Relaxed);
-        let mut before = Vec::new();
-        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
-            // SAFETY: plain data; the handler only loads an atomic and calls kill(2). SA_RESTART: reading goes on.
+        let is_free = |place: &AtomicI32| {
+            place.compare_exchange(0, worker, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        };
+        let place = WORKERS.iter().position(is_free);
+        Forwarding::count(|count| {
+            if *count == 0 {
+                Forwarding::set(forward as *const () as usize);
+            }
+            *count += 1;
+        });
+        Forwarding { place }
+    }
+
+    fn count(change: impl FnOnce(&mut usize)) {
+        change(&mut FORWARDINGS.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    fn set(handler: usize) {
+        for signal in FORWARDED {
+            // SAFETY: the handler only loads atomics and calls kill(2). SA_RESTART: reading goes on.
             unsafe {
-                let mut old: libc::sigaction = std::mem::zeroed();
-                libc::sigaction(signal, std::ptr::null(), &mut old);
-                if old.sa_sigaction == libc::SIG_IGN {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                libc::sigaction(signal, std::ptr::null(), &mut action);
+                if action.sa_sigaction == libc::SIG_IGN {
                     continue;
                 }
-                let mut action: libc::sigaction = std::mem::zeroed();
-                action.sa_sigaction = forward as *const () as usize;
+                action.sa_sigaction = handler;
                 action.sa_flags = libc::SA_RESTART;
                 libc::sigaction(signal, &action, std::ptr::null_mut());
-                before.push((signal, old));
             }
         }
-        Forwarding { before }
     }
 }
 
 impl Drop for Forwarding {
     fn drop(&mut self) {
-        for (signal, old) in &self.before {
-            // SAFETY: what sigaction itself gave.
-            unsafe { libc::sigaction(*signal, old, std::ptr::null_mut()) };
+        if let Some(worker) = self.place.and_then(|place| WORKERS.get(place)) {
+            worker.store(0, Ordering::Relaxed);
         }
-        WORKER.store(0, Ordering::Relaxed);
+        Forwarding::count(|count| {
+            *count -= 1;
+            if *count == 0 {
+                Forwarding::set(libc::SIG_DFL);
+            }
+        });
     }
 }
 

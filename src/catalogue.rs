@@ -18,6 +18,7 @@ use toml::Spanned;
 
 use crate::error::{Error, Result};
 use crate::grade::{self, Check};
+use crate::scenario::{self, Place, Plan};
 
 /// The lab's root: the nearest of `from` and the folders above it with `lessons/` and Cargo.toml.
 ///
@@ -259,12 +260,15 @@ fn yes() -> bool {
     true
 }
 
-/// What the outside world does to the graded program.
+/// What the outside world does to the graded program. Its notation is that of [`crate::scenario`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// What happens, in words: `one client asks`.
     pub name: Spanned<String>,
+    /// How many clients the steps of `each` and `all` are for: `20`, or `"2..5"` for as many as the seed chooses.
+    #[serde(default)]
+    pub clients: Option<Spanned<Count>>,
     /// The steps of the peers, one at each quiet moment: `A: send("{text}")`.
     #[serde(default)]
     pub steps: Vec<Spanned<String>>,
@@ -273,14 +277,27 @@ pub struct Scenario {
     pub at: Vec<Checkpoint>,
 }
 
-/// What must hold at the quiet moment after a step.
+/// A number, or a range of them as text.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged, expecting = "invalid number of clients: 20 is one, and \"2..5\"")]
+pub enum Count {
+    Exactly(u32),
+    Range(String),
+}
+
+/// What must hold at the quiet moment after a step: exactly one of the three is given.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint {
-    /// The step's number, from 1.
+    /// The step's number, from 1; of a step that several clients do, the last of them.
     pub step: Spanned<usize>,
-    /// A socket and its state: `server: conn CLOSED`.
-    pub state: Spanned<String>,
+    /// A socket and its TCP state: `server: conn CLOSED`, `server: conn CLOSE-WAIT|LAST-ACK`; the length of one of its
+    /// queues may follow: `server: listener LISTEN, receive_queue = 2`.
+    pub state: Option<Spanned<String>>,
+    /// A call that has been made by then: `server: send(conn, ..) > 0`.
+    pub call: Option<Spanned<String>>,
+    /// A call in which somebody waits: `server: accept(listener)`.
+    pub waits: Option<Spanned<String>>,
 }
 
 /// One sentence about what a right program does.
@@ -345,6 +362,51 @@ impl Lesson {
     /// The role of this name.
     pub fn role(&self, name: &str) -> Option<&Role> {
         self.roles.iter().find(|role| role.name.as_ref() == name)
+    }
+
+    /// Reads a scenario's steps and checkpoints; a mistake is told with its line, and where it is within that.
+    pub fn plan(&self, scenario: &Scenario) -> Result<Plan> {
+        let text =
+            |written: &Option<Spanned<String>>| written.as_ref().map(|it| it.as_ref().clone());
+        let written = scenario::Written {
+            name: scenario.name.as_ref().clone(),
+            clients: scenario.clients.as_ref().map(|clients| match clients.as_ref() {
+                Count::Exactly(number) => number.to_string(),
+                Count::Range(range) => range.clone(),
+            }),
+            steps: scenario.steps.iter().map(|step| step.as_ref().clone()).collect(),
+            at: scenario
+                .at
+                .iter()
+                .map(|point| scenario::WrittenCheckpoint {
+                    step: *point.step.as_ref(),
+                    state: text(&point.state),
+                    call: text(&point.call),
+                    waits: text(&point.waits),
+                })
+                .collect(),
+        };
+        Plan::read(written).map_err(|(place, error)| {
+            let why = error.to_string();
+            let why = why.strip_prefix("the pattern ").unwrap_or(&why);
+            match place {
+                Place::Clients => match &scenario.clients {
+                    Some(clients) => self.error_at(clients, why),
+                    None => self.error_at(&scenario.name, why),
+                },
+                Place::Step(at) => self.error_at(&scenario.steps[at], format!("the step {why}")),
+                Place::Checkpoint(at) => {
+                    let point = &scenario.at[at];
+                    let text =
+                        point.state.as_ref().or(point.call.as_ref()).or(point.waits.as_ref());
+                    let why = format!("the checkpoint {why}");
+                    match text {
+                        Some(text) => self.error_at(text, why),
+                        None => self.error_at(&point.step, why),
+                    }
+                }
+            }
+        })
     }
 
     /// An error about something in this lesson's file: `lessons/12-half-close/lesson.toml:14: why`.
@@ -536,6 +598,7 @@ impl Lesson {
                     return Err(self.error_at(&checkpoint.step, why));
                 }
             }
+            self.plan(scenario)?;
         }
         Ok(())
     }
@@ -684,7 +747,8 @@ hints   = ["…", "…", "…"]
         assert_eq!(lesson.grades.as_deref(), Some("server"));
         assert!(lesson.roles.iter().all(|role| role.ends && role.stdin.is_empty()));
         assert_eq!(lesson.scenarios[0].steps.len(), 4);
-        assert_eq!(lesson.scenarios[0].at[0].state.as_ref(), "server: conn CLOSED");
+        let state = lesson.scenarios[0].at[0].state.as_ref().map(|state| state.as_ref().as_str());
+        assert_eq!(state, Some("server: conn CLOSED"));
         let Expect::Order(order) = &lesson.rules[0].expect else { panic!("an order") };
         assert_eq!(order[1].as_ref(), "server: send(conn, ..) > 0");
         let Expect::Never { what: never, after: None } = &lesson.rules[1].expect else {
@@ -716,6 +780,32 @@ hints   = ["…", "…", "…"]
             (FULL.replace("= \"server\"   ", "= \"sever\"   "), 5, "no role is named `sever`"),
             (FULL.replace("step  = 4", "step  = 5"), 17, "there is no step 5, only 1 to 4"),
             (
+                FULL.replace("conn CLOSED", "conn CLOSE"),
+                18,
+                "the checkpoint `server: conn CLOSE` names no state",
+            ),
+            (
+                FULL.replace("state =", "waits = 'server: accept(_)'\nstate ="),
+                19,
+                "the checkpoint `4` needs one of",
+            ),
+            (
+                FULL.replace("A: recv() = 0", "A: recv()"),
+                15,
+                "the step `A: recv()` should have in its parentheses",
+            ),
+            (
+                FULL.replace("steps =", "clients = 2\nsteps ="),
+                15,
+                "`2` is a number of clients, but no step is of",
+            ),
+            (
+                FULL.replace("steps =", "clients = true\nsteps ="),
+                15,
+                "invalid number of clients: 20 is one",
+            ),
+            (FULL.replace("steps =", "stps ="), 15, "unknown field `stps`"),
+            (
                 FULL.replace("never =", "order = []\nnever ="),
                 27,
                 "the rule `never-talks-to-the-listener` needs one of `order`, `call`, `never`, `count`, `check` and `prints`",
@@ -733,7 +823,10 @@ hints   = ["…", "…", "…"]
             let told = message(&source);
             let start = format!("lessons/01-one-shot/lesson.toml:{line}: {why}");
             assert!(told.starts_with(&start), "{told}\n  should begin with {start}");
-            assert!(!told.contains('\n'), "{told}");
+            // What is in the one notation has a caret below it.
+            let notation = ["the step", "the checkpoint", "`2` is a number of clients"];
+            let lines = if notation.iter().any(|start| why.starts_with(start)) { 3 } else { 1 };
+            assert_eq!(told.lines().count(), lines, "{told}");
         }
     }
 

@@ -23,9 +23,7 @@ use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::event::{
-    End, Event, Isolation, Recording, Role, Schedule, Socket, Step, VERSION,
-};
+use crate::event::{End, Event, Isolation, Recording, Role, Schedule, Socket, Step, VERSION};
 use crate::pattern::CallPattern;
 use crate::scenario::Plan;
 use crate::{sandbox, tracer};

@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
 use crate::error::Result;
-use crate::event;
+use crate::event::{self, SockAddr};
 use crate::scenario::{Action, Plan, Script, Step, Who};
 use crate::tracer::Tracer;
 use crate::wire::peers::{Peers, Progress, UnderWay};
@@ -35,8 +35,18 @@ struct Begun {
 const PATIENCE: u64 = 1_000_000_000;
 
 impl Stage {
-    pub fn new(plan: &Plan, seed: u64) -> Stage {
-        let script = plan.fill(seed);
+    /// `variable`: what `$NAME` at the start of a path stands for.
+    pub fn new(plan: &Plan, seed: u64, variable: &dyn Fn(&str) -> Option<String>) -> Stage {
+        let mut script = plan.fill(seed);
+        for step in &mut script.steps {
+            if let Some(SockAddr::Unix { path }) = address_in(&mut step.does)
+                && let Some((name, rest)) =
+                    path.strip_prefix('$').and_then(|path| path.split_once('/'))
+                && let Some(value) = variable(name)
+            {
+                *path = format!("{value}/{rest}");
+            }
+        }
         let peers = Peers::of(&script);
         Stage { script, peers, at: 0, under_way: None, done: Vec::new(), owes_states: false }
     }
@@ -46,19 +56,34 @@ impl Stage {
         self.script.types_for(role)
     }
 
+    /// Before any program starts: what a peer sets up first is there when the first client comes.
+    pub fn set_up(&mut self, tracer: &mut Tracer) -> Result<()> {
+        let sets_up = |step: &Step<Vec<u8>>| {
+            use Action::{Bind, Listen, Slow, Socket};
+            matches!(step.does, Socket { .. } | Bind(_) | Listen(_) | Slow)
+        };
+        while self.script.steps.get(self.at).is_some_and(sets_up) {
+            self.go_on(tracer)?;
+        }
+        Ok(())
+    }
+
     /// Nobody can move: brings the scenario on. False if it is over.
     pub fn go_on(&mut self, tracer: &mut Tracer) -> Result<bool> {
         if self.under_way.is_none() {
             self.look_at_states(tracer);
             let Some(step) = self.script.steps.get(self.at) else { return Ok(false) };
             let patience = match step.does {
-                Action::Pass(time) => time.map_or(u64::MAX, |time| tracer.now().saturating_add(time)),
+                Action::Pass(time) => {
+                    time.map_or(u64::MAX, |time| tracer.now().saturating_add(time))
+                }
                 _ => tracer.now().saturating_add(PATIENCE),
             };
             let peers = Peers::begin(&self.script, self.at, tracer);
             self.under_way = Some(Begun { peers, after: tracer.seq(), patience });
         }
-        let (Some(begun), Some(step)) = (&mut self.under_way, self.script.steps.get(self.at)) else {
+        let (Some(begun), Some(step)) = (&mut self.under_way, self.script.steps.get(self.at))
+        else {
             return Ok(false);
         };
         let unmet = match &step.who {
@@ -120,9 +145,20 @@ impl Stage {
     }
 }
 
+fn address_in<T>(does: &mut Action<T>) -> Option<&mut SockAddr> {
+    match does {
+        Action::Bind(addr)
+        | Action::Connect { to: addr, .. }
+        | Action::SendTo { to: Some(addr), .. } => Some(addr),
+        _ => None,
+    }
+}
+
 /// A line on a program's stdin, or a signal to it.
 fn act_on(role: &str, step: &Step<Vec<u8>>, tracer: &mut Tracer) -> Option<String> {
-    let Some(place) = tracer.role_named(role) else { return Some(format!("{role} has not started")) };
+    let Some(place) = tracer.role_named(role) else {
+        return Some(format!("{role} has not started"));
+    };
     let ended = || format!("{role} had ended");
     match &step.does {
         Action::Stdin(None) => {

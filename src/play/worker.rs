@@ -127,11 +127,21 @@ impl<'a> Run<'a> {
             names: Names::new(),
             lines: lines.collect(),
             line: Vec::new(),
-            stage: request.scenario.as_ref().map(|scene| Stage::new(&scene.plan, scene.seed)),
+            stage: request.scenario.as_ref().map(|scene| {
+                let own = |name: &str| {
+                    let mut set = request.roles.iter().flat_map(|part| &part.env);
+                    set.find(|(known, _)| known == name).map(|(_, value)| value.clone())
+                };
+                let variable = |name: &str| own(name).or_else(|| std::env::var(name).ok());
+                Stage::new(&scene.plan, scene.seed, &variable)
+            }),
         })
     }
 
     fn go(&mut self, teller: &mut Teller) -> Result<(Vec<Socket>, Vec<event::Step>, End)> {
+        if let Some(stage) = &mut self.stage {
+            stage.set_up(&mut self.tracer)?;
+        }
         self.start_those(|part| matches!(part.begin, Begin::AtOnce))?;
         if self.started.is_empty() {
             self.start_next_in_turn()?;

@@ -23,6 +23,10 @@
 //! | `server: kill(SIGTERM)` | a signal to its first process |
 //! | `time: pass()` `time: pass(2s)` | the next timer fires; so much virtual time passes |
 //!
+//! What peers set up in the first steps (`socket`, `bind`, `listen`, `slow`) is there before the program starts; every other
+//! step is taken up when nobody can move. A `recv` that has nothing yet waits for the programs' timers, a second of virtual
+//! time at most; all else takes no time.
+//!
 //! A peer's name begins with a capital letter. `each` and `all` are the clients `C1`, `C2` …, as many as the scenario says:
 //! a run of `each:` steps is done by one client after the other, an `all:` step by all of them before the next step.
 //!

@@ -13,10 +13,10 @@ use crate::decode;
 use crate::error::Result;
 use crate::event::{Arg, Bytes, Event, Kind, SockAddr, SocketState, Value};
 
+use super::Tracer;
 use super::descriptors::{Open, Outside};
 use super::settle::Wakes;
 use super::tracees::Shown;
-use super::Tracer;
 
 /// What a peer has done with one of its sockets, which is known by its inode.
 #[derive(Clone, Debug)]
@@ -84,7 +84,8 @@ impl Tracer {
     /// A peer's listener has handed out a connection.
     pub fn peer_accepted(&mut self, listener: u64, conn: u64, local: SockAddr, remote: SockAddr) {
         let Some(from) = self.peer_socket(listener) else { return };
-        let (kind, role) = (self.descriptors.get(from).kind.clone(), self.descriptors.get(from).role.clone());
+        let (kind, role) =
+            (self.descriptors.get(from).kind.clone(), self.descriptors.get(from).role.clone());
         let open = self.descriptors.open(kind, &role);
         let description = self.descriptors.get_mut(open);
         (description.inode, description.outside) = (Some(conn), Some(Outside::Open));
@@ -110,8 +111,12 @@ impl Tracer {
     pub fn peer_acted(&mut self, act: Act) {
         self.note_wakes(Wakes::All);
         let id = self.peer_socket(act.socket).map(|open| self.descriptors.id(open));
-        let made = act.made.and_then(|inode| self.peer_socket(inode)).map(|open| self.descriptors.id(open));
-        let mut args = vec![Arg { name: "sockfd".into(), value: Value::Fd { value: 3, socket: id } }];
+        let made = act
+            .made
+            .and_then(|inode| self.peer_socket(inode))
+            .map(|open| self.descriptors.id(open));
+        let mut args =
+            vec![Arg { name: "sockfd".into(), value: Value::Fd { value: 3, socket: id } }];
         args.extend(act.args);
         let (ret, errno) = match act.result {
             Ok(ret) => (ret, None),
@@ -192,9 +197,11 @@ impl Tracer {
         for (inode, mut state) in table {
             let known = self.descriptors.iter().find(|(_, it)| {
                 inode != 0 && it.inode == Some(inode) && is_tcp(&it.kind)
-                    || inode == 0 && it.endpoints.as_ref().is_some_and(|ends| same_ends(ends, &state))
+                    || inode == 0
+                        && it.endpoints.as_ref().is_some_and(|ends| same_ends(ends, &state))
             });
-            state.socket = known.map(|(open, _)| open).and_then(|open| self.descriptors.known_id(open));
+            state.socket =
+                known.map(|(open, _)| open).and_then(|open| self.descriptors.known_id(open));
             // Where the network is the machine's, the rest of it is nobody's business here.
             if state.socket.is_some() || !self.settings.shared_ports {
                 states.push(state);
@@ -207,9 +214,17 @@ impl Tracer {
             .filter_map(|(open, it)| Some((self.descriptors.known_id(open)?, it)))
             .filter(|(id, _)| !states.iter().any(|state| state.socket == Some(*id)))
             .map(|(id, it)| {
-                let (local, remote) = it.endpoints.clone().unwrap_or((SockAddr::Unspec, SockAddr::Unspec));
+                let (local, remote) =
+                    it.endpoints.clone().unwrap_or((SockAddr::Unspec, SockAddr::Unspec));
                 let state = "CLOSED".into();
-                SocketState { socket: Some(id), state, local, remote, receive_queue: 0, send_queue: 0 }
+                SocketState {
+                    socket: Some(id),
+                    state,
+                    local,
+                    remote,
+                    receive_queue: 0,
+                    send_queue: 0,
+                }
             })
             .collect();
         states.extend(gone);

@@ -190,18 +190,16 @@ impl Peer {
         tracer: &mut Tracer,
     ) -> Option<String> {
         match does {
-            Action::Socket { .. } => match self.open(tracer) {
-                Ok(socket) => {
-                    self.talk = Some(socket);
-                    None
-                }
-                Err(errno) => Some(failure(errno)),
-            },
+            // It is made where it is first needed.
+            Action::Socket { .. } => None,
             Action::Bind(addr) => self.bind(addr, tracer),
             Action::Listen(backlog) => {
-                let Some(listener) = &self.listener else { return Some(self.lacks("an address to listen at")) };
+                let Some(listener) = &self.listener else {
+                    return Some(self.lacks("address to listen at"));
+                };
                 // SAFETY: plain numbers, and a descriptor of ours.
-                let result = unsafe { Errno::result(libc::listen(listener.fd.as_raw_fd(), *backlog)) };
+                let result =
+                    unsafe { Errno::result(libc::listen(listener.fd.as_raw_fd(), *backlog)) };
                 let (inode, local) = (listener.inode, address(&listener.fd, libc::getsockname));
                 if let (Ok(_), Some(local)) = (result, local) {
                     tracer.peer_listens(inode, local);
@@ -209,9 +207,13 @@ impl Peer {
                 let args = vec![arg("backlog", Value::Int { value: i64::from(*backlog) })];
                 self.acted(tracer, "listen", inode, args, result.map(i64::from), None, None)
             }
-            Action::SendTo { to, text } => self.sendto(to.as_ref().or(self.heard.as_ref()).or(heard.as_ref()).cloned(), text, tracer),
+            Action::SendTo { to, text } => self.sendto(
+                to.as_ref().or(self.heard.as_ref()).or(heard.as_ref()).cloned(),
+                text,
+                tracer,
+            ),
             Action::Shutdown(how) => {
-                let Some(talk) = &self.talk else { return Some(self.lacks("a connection")) };
+                let Some(talk) = &self.talk else { return Some(self.lacks("connection")) };
                 let number = match how.as_str() {
                     "SHUT_RD" => libc::SHUT_RD,
                     "SHUT_WR" => libc::SHUT_WR,
@@ -220,12 +222,13 @@ impl Peer {
                 // SAFETY: plain numbers, and a descriptor of ours.
                 let result = unsafe { Errno::result(libc::shutdown(talk.fd.as_raw_fd(), number)) };
                 let inode = talk.inode;
-                let args = vec![arg("how", Value::Named { value: number as u64, text: how.clone() })];
+                let args =
+                    vec![arg("how", Value::Named { value: number as u64, text: how.clone() })];
                 self.acted(tracer, "shutdown", inode, args, result.map(i64::from), None, None)
             }
             Action::Close => {
                 let Some(socket) = self.talk.take().or_else(|| self.listener.take()) else {
-                    return Some(self.lacks("anything open"));
+                    return Some(self.lacks("open socket"));
                 };
                 self.inbox.clear();
                 self.ended = None;
@@ -236,21 +239,23 @@ impl Peer {
                 unmet
             }
             Action::Reset => {
-                let Some(socket) = self.talk.take() else { return Some(self.lacks("a connection")) };
+                let Some(socket) = self.talk.take() else { return Some(self.lacks("connection")) };
                 self.inbox.clear();
                 self.ended = None;
                 let inode = socket.inode;
                 let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
-                let bytes = [at_once.l_onoff.to_ne_bytes(), at_once.l_linger.to_ne_bytes()].concat();
+                let bytes =
+                    [at_once.l_onoff.to_ne_bytes(), at_once.l_linger.to_ne_bytes()].concat();
                 let lingers = set_option(&socket.fd, libc::SOL_SOCKET, libc::SO_LINGER, &bytes);
                 drop(socket);
-                let note = if lingers { "with a reset" } else { "without the reset that was asked for" };
+                let note =
+                    if lingers { "with a reset" } else { "without the reset that was asked for" };
                 let unmet = self.acted(tracer, "close", inode, Vec::new(), Ok(0), None, Some(note));
                 tracer.peer_closed(inode);
                 unmet
             }
             Action::Vanish => {
-                let Some(talk) = &self.talk else { return Some(self.lacks("a connection")) };
+                let Some(talk) = &self.talk else { return Some(self.lacks("connection")) };
                 let (inode, result) = (talk.inode, drop_all(&talk.fd));
                 if result.is_ok() {
                     tracer.peer_vanished(inode);
@@ -281,22 +286,30 @@ impl Peer {
         tracer: &mut Tracer,
     ) -> Progress {
         if under_way.moments > 0 {
-            let Some(talk) = &self.talk else { return Progress::Done(Some(self.lacks("a connection"))) };
+            let Some(talk) = &self.talk else {
+                return Progress::Done(Some(self.lacks("connection")));
+            };
             return match connected(&talk.fd) {
                 None => Progress::Stuck,
-                Some(result) => Progress::Done(self.has_connected(to, want, result, under_way, tracer)),
+                Some(result) => {
+                    Progress::Done(self.has_connected(to, want, result, under_way, tracer))
+                }
             };
         }
         if self.talk.is_some() && self.type_ != libc::SOCK_DGRAM {
             return Progress::Done(Some(format!("{} is connected already", self.name)));
         }
-        let Some(raw) = RawAddr::of(to) else { return Progress::Done(Some("no such address".into())) };
+        let Some(raw) = RawAddr::of(to) else {
+            return Progress::Done(Some("no such address".into()));
+        };
         let socket = match self.talk.take().map_or_else(|| self.open(tracer), Ok) {
             Ok(socket) => socket,
             Err(errno) => return Progress::Done(Some(failure(errno))),
         };
         // SAFETY: the kernel reads the address, of the length given.
-        let result = unsafe { Errno::result(libc::connect(socket.fd.as_raw_fd(), raw.pointer(), raw.length)) };
+        let result = unsafe {
+            Errno::result(libc::connect(socket.fd.as_raw_fd(), raw.pointer(), raw.length))
+        };
         tracer.rest();
         let found = match result {
             Err(Errno::EINPROGRESS) => connected(&socket.fd),
@@ -345,7 +358,8 @@ impl Peer {
             set_option(&socket.fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, &1i32.to_ne_bytes());
         }
         // SAFETY: the kernel reads the address, of the length given.
-        let result = unsafe { Errno::result(libc::bind(socket.fd.as_raw_fd(), raw.pointer(), raw.length)) };
+        let result =
+            unsafe { Errno::result(libc::bind(socket.fd.as_raw_fd(), raw.pointer(), raw.length)) };
         let inode = socket.inode;
         match self.type_ {
             libc::SOCK_DGRAM => self.talk = Some(socket),
@@ -357,7 +371,7 @@ impl Peer {
 
     fn accept(&mut self, under_way: &UnderWay, tracer: &mut Tracer) -> Progress {
         let Some(listener) = &self.listener else {
-            return Progress::Done(Some(self.lacks("a listener")));
+            return Progress::Done(Some(self.lacks("listener")));
         };
         // SAFETY: no address is asked for; what is returned is ours alone.
         let found = unsafe {
@@ -382,7 +396,11 @@ impl Peer {
             tracer.peer_accepted(from, conn.inode, local, remote);
         }
         let since = (under_way.moments > 0).then_some(under_way.since);
-        tracer.peer_acted(Act { made: Some(conn.inode), since, ..self.act("accept", from, args, Ok(ACCEPTED)) });
+        tracer.peer_acted(Act {
+            made: Some(conn.inode),
+            since,
+            ..self.act("accept", from, args, Ok(ACCEPTED))
+        });
         if self.slow.is_some() {
             make_small(&conn.fd);
         }
@@ -392,7 +410,7 @@ impl Peer {
     }
 
     fn send(&mut self, text: &[u8], under_way: &mut UnderWay, tracer: &mut Tracer) -> Progress {
-        let Some(talk) = &self.talk else { return Progress::Done(Some(self.lacks("a connection"))) };
+        let Some(talk) = &self.talk else { return Progress::Done(Some(self.lacks("connection"))) };
         let Some(&piece) = under_way.pieces.front() else { return Progress::Done(None) };
         let inode = talk.inode;
         let begin = under_way.sent - under_way.of_piece;
@@ -439,7 +457,7 @@ impl Peer {
         tracer: &mut Tracer,
     ) -> Progress {
         if self.talk.is_none() {
-            return Progress::Done(Some(self.lacks("a connection")));
+            return Progress::Done(Some(self.lacks("connection")));
         }
         // Data is enough as it is: what comes after it is another step's. Whether the stream has ended is looked
         // at only where more should come.
@@ -509,7 +527,9 @@ impl Peer {
     }
 
     fn sendto(&mut self, to: Option<SockAddr>, text: &[u8], tracer: &mut Tracer) -> Option<String> {
-        let Some(to) = to else { return Some("nobody has sent a datagram that could be answered".into()) };
+        let Some(to) = to else {
+            return Some("nobody has sent a datagram that could be answered".into());
+        };
         let raw = RawAddr::of(&to)?;
         if self.talk.is_none() {
             match self.open(tracer) {
@@ -537,15 +557,19 @@ impl Peer {
         under_way: &UnderWay,
         tracer: &mut Tracer,
     ) -> Progress {
-        let Some(talk) = &self.talk else { return Progress::Done(Some(self.lacks("a socket"))) };
+        let Some(talk) = &self.talk else { return Progress::Done(Some(self.lacks("socket"))) };
         let inode = talk.inode;
         let since = (under_way.moments > 0).then_some(under_way.since);
         let found = take_datagram(&talk.fd);
-        let wants_none = matches!(expected, Expected::Result(Want::Errno(name)) if name == "EAGAIN");
+        let wants_none =
+            matches!(expected, Expected::Result(Want::Errno(name)) if name == "EAGAIN");
         match found {
             Err(Errno::EAGAIN) if !wants_none => Progress::Stuck,
             Err(errno) => {
-                tracer.peer_acted(Act { since, ..self.act("recvfrom", inode, Vec::new(), Err(errno)) });
+                tracer.peer_acted(Act {
+                    since,
+                    ..self.act("recvfrom", inode, Vec::new(), Err(errno))
+                });
                 Progress::Done(match expected {
                     Expected::Result(want) => unmet(want, Err(errno)),
                     Expected::Data(_) => Some(failure(errno)),
@@ -601,7 +625,11 @@ impl Peer {
                 let act = self.act("send", inode, data_args(&text[begin..]), result);
                 let bytes = result.is_ok().then(|| Bytes::new(&text[begin..begin + taken]));
                 tracer.peer_acted(Act { bytes, since, ..act });
-                Some(format!("only {} of {} bytes were taken: nobody reads them", under_way.sent, text.len()))
+                Some(format!(
+                    "only {} of {} bytes were taken: nobody reads them",
+                    under_way.sent,
+                    text.len()
+                ))
             }
             _ => None,
         }
@@ -620,7 +648,12 @@ impl Peer {
         loop {
             // SAFETY: the kernel writes at most `buf.len()` bytes into `buf`.
             let got = unsafe {
-                libc::recv(talk.fd.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len(), libc::MSG_DONTWAIT)
+                libc::recv(
+                    talk.fd.as_raw_fd(),
+                    buf.as_mut_ptr().cast(),
+                    buf.len(),
+                    libc::MSG_DONTWAIT,
+                )
             };
             match Errno::result(got) {
                 Ok(0) => self.ended = Some(Ok(())),
@@ -650,9 +683,8 @@ impl Peer {
     fn open(&self, tracer: &mut Tracer) -> Result<Socket, Errno> {
         let type_ = self.type_ | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
         // SAFETY: plain numbers; the descriptor is ours alone.
-        let fd = unsafe {
-            OwnedFd::from_raw_fd(Errno::result(libc::socket(self.domain, type_, 0))?)
-        };
+        let fd =
+            unsafe { OwnedFd::from_raw_fd(Errno::result(libc::socket(self.domain, type_, 0))?) };
         if self.domain == libc::AF_UNIX && self.type_ == libc::SOCK_DGRAM {
             // An answer needs an address; one that the kernel chose would be another in every run.
             let own = SockAddr::Abstract { name: format!("peer-{}", self.name) };
@@ -693,13 +725,19 @@ impl Peer {
         unmet(&Want::Success, result)
     }
 
-    fn act(&self, call: &'static str, socket: u64, args: Vec<Arg>, result: Result<i64, Errno>) -> Act {
+    fn act(
+        &self,
+        call: &'static str,
+        socket: u64,
+        args: Vec<Arg>,
+        result: Result<i64, Errno>,
+    ) -> Act {
         let (made, bytes, since, note) = (None, None, None, None);
         Act { peer: self.name.clone(), call, args, result, socket, made, bytes, since, note }
     }
 
     fn lacks(&self, what: &str) -> String {
-        format!("{} has not {what}", self.name)
+        format!("{} has no {what}", self.name)
     }
 }
 

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use socket_lab::sandbox::{self, Entered, Limits, Settings, enter, fork_init, furnish};
+use socket_lab::sandbox::{self, Entered, Settings, enter, fork_init, furnish};
 
 const ALL_AS_ROOT: &str = "net pid mnt ipc uts";
 const ALL_AS_USER: &str = "user net pid mnt ipc uts";
@@ -457,19 +457,6 @@ fn a_worker_started_with_sigchld_ignored_still_learns_how_the_recorder_ended() {
         unsafe { libc::_exit(7) }
     });
     assert_eq!(worker.status(), 7 << 8);
-}
-
-#[test]
-fn limits_bind_what_is_executed_and_never_raise_a_lower_one() {
-    let _turn = turn();
-    let child = fork(|say| {
-        sandbox::limit(libc::RLIMIT_NOFILE, 100).unwrap();
-        Limits::default().bind().unwrap();
-        let shell = "ulimit -c; ulimit -t; ulimit -n; ulimit -s";
-        let run = std::process::Command::new("sh").args(["-c", shell]).output().unwrap();
-        say.write_all(&run.stdout).unwrap();
-    });
-    assert_eq!(child.words(), "0\n60\n100\n8192\n");
 }
 
 #[test]

@@ -74,12 +74,17 @@ fn record(request: &Request, teller: &mut Teller) -> Result<()> {
     let _turn = if entered.has_network() { None } else { Some(sandbox::lock_machine()?) };
     sandbox::fork_init(&entered)?;
     sandbox::furnish(&mut entered);
+    let mut confinement = request.sandbox.confine.then(|| sandbox::confine(&mut entered));
     tracer::catch_signals();
     teller.tell(&Told::Isolation(entered.isolation.clone()));
     let settings =
         tracer::Settings { shared_ports: !entered.has_network(), ..request.tracer.clone() };
-    let tracer = Tracer::new(settings, Box::new(wire::Sockets::here()))?;
+    let mut tracer = Tracer::new(settings, Box::new(wire::Sockets::here()))?;
+    if let Some(ruleset) = confinement.as_mut().and_then(|it| it.ruleset.take()) {
+        tracer.confine(ruleset);
+    }
     let mut run = Run::new(request, tracer)?;
+    run.folder = confinement.as_ref().map(|it| it.folder.to_string_lossy().into_owned());
     let (sockets, steps, end) = run.go(teller)?;
     teller.tell(&Told::End { sockets, steps, end });
     teller.flush();
@@ -96,6 +101,8 @@ struct Run<'a> {
     started: Vec<usize>,
     after: Vec<Option<CallPattern>>,
     names: Names,
+    /// The only place where the programs may write, if they are confined.
+    folder: Option<String>,
     /// The lines that each role still finds on its stdin.
     lines: Vec<std::vec::IntoIter<String>>,
     /// What has come so far of the next line on the lab's own stdin.
@@ -125,6 +132,7 @@ impl<'a> Run<'a> {
             started: Vec::new(),
             after,
             names: Names::new(),
+            folder: None,
             lines: lines.collect(),
             line: Vec::new(),
             stage: request.scenario.as_ref().map(|scene| {
@@ -185,8 +193,9 @@ impl<'a> Run<'a> {
 
     fn start(&mut self, place: usize) -> Result<()> {
         let Part { name, command, env, .. } = &self.request.roles[place];
-        let program =
-            tracer::launch::Program { command: command.clone(), env: env.clone(), dir: None };
+        let mut env = env.clone();
+        env.extend(self.folder.iter().map(|folder| ("TMPDIR".to_string(), folder.clone())));
+        let program = tracer::launch::Program { command: command.clone(), env, dir: None };
         self.tracer.start(name, &program)?;
         self.to_come.retain(|&other| other != place);
         self.started.push(place);

@@ -43,13 +43,13 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::event::Isolation;
 
+mod confine;
 pub mod doctor;
-mod limits;
 mod lock;
 mod net;
 mod trial;
 
-pub use limits::{Limits, Resource, limit};
+pub use confine::{Confinement, confine};
 pub use lock::{lock_machine, try_lock_machine};
 
 use trial::{Answer, Reply, Trial};
@@ -69,21 +69,24 @@ pub struct Settings {
     pub processes: bool,
     /// A host name and System V IPC of its own.
     pub names: bool,
+    /// A folder that is the only place to write: [`confine`].
+    #[serde(default)]
+    pub confine: bool,
     /// The pid of the process that started this one, which is to die with it. `None`: not checked.
     pub parent: Option<i32>,
 }
 
 impl Default for Settings {
-    /// Everything.
+    /// Everything but a folder to be confined to.
     fn default() -> Settings {
-        Settings { network: true, processes: true, names: true, parent: None }
+        Settings { network: true, processes: true, names: true, confine: false, parent: None }
     }
 }
 
 impl Settings {
     /// No namespace at all; the run still ends with its parent.
     pub fn open() -> Settings {
-        Settings { network: false, processes: false, names: false, parent: None }
+        Settings { network: false, processes: false, names: false, confine: false, parent: None }
     }
 }
 
@@ -689,7 +692,7 @@ fn children() -> Vec<libc::pid_t> {
 fn end_like(status: i32) -> ! {
     if libc::WIFSIGNALED(status) {
         let signal = libc::WTERMSIG(status);
-        let _ = limit(libc::RLIMIT_CORE, 0);
+        trial::no_core();
         // SAFETY: sets a default action, lets the signal through and sends it to ourselves.
         unsafe {
             let mut only: libc::sigset_t = std::mem::zeroed();

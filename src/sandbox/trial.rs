@@ -63,7 +63,7 @@ impl Trial {
             if nix::unistd::getppid() == parent {
                 // SAFETY: plain system calls on ourselves.
                 unsafe { libc::setpgid(0, 0) };
-                let _ = super::limit(libc::RLIMIT_CORE, 0);
+                no_core();
                 // A panic must not unwind into the copy of our caller's frames.
                 let _ = catch_unwind(AssertUnwindSafe(|| work(&Reply(reply.as_raw_fd()))));
             }
@@ -179,4 +179,10 @@ pub(crate) fn owned(fd: libc::c_long) -> nix::Result<OwnedFd> {
     let fd = Errno::result(fd)?;
     // SAFETY: the kernel has just made it for us and nobody else knows its number.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+/// Keeps this process from leaving a core file.
+pub fn no_core() {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel reads a live struct of ours; a limit may always be lowered.
+    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &none) };
 }

@@ -13,7 +13,7 @@ use super::stop::{AtCall, Gone, Stopped};
 use super::time_limits::{self, Entered};
 use super::tracees::{InFlight, Key, Shown};
 use super::weather::{self, Fault};
-use super::{Random, Tracer, bounds, timers};
+use super::{Random, Tracer, bounds, limits, timers};
 
 /// What is to be done with a call.
 enum Plan {
@@ -30,7 +30,9 @@ impl Tracer {
     pub(super) fn enter(&mut self, key: Key, stopped: Stopped, at: AtCall) -> Result<(), Gone> {
         let tid = stopped.tid();
         self.streak += 1;
-        self.note_wakes(wakes(&at.raw));
+        // A call that is refused wakes nobody: a fork bomb would have everybody looked at, again and again.
+        let refused = makes_task(&at.raw) && self.has_all_tasks();
+        self.note_wakes(if refused { Wakes::Nobody } else { wakes(&at.raw) });
         if let Some(call) = self.begun_again(key, &at) {
             // restart_syscall(2) takes its arguments, as changed, from the kernel's own notes.
             let changed = at.raw.nr != libc::SYS_restart_syscall as u64;
@@ -145,7 +147,10 @@ impl Tracer {
             }
             libc::SYS_write | libc::SYS_writev if self.goes_to_terminal(call) => {
                 match output_length(raw, self.memory(key)) {
-                    Some(length) => Plan::Answer(length, Shown::Yes, None),
+                    Some(length) => {
+                        self.note_output(length);
+                        Plan::Answer(length, Shown::Yes, None)
+                    }
                     None => Plan::Watch(Shown::Yes),
                 }
             }
@@ -182,6 +187,13 @@ impl Tracer {
                 if !self.settings.allow_io_uring =>
             {
                 Plan::Answer(-i64::from(libc::ENOSYS), Shown::Yes, Some(REFUSED))
+            }
+            // fork(2), pthread_create(3): so says a system that has no room for another.
+            _ if makes_task(raw) && self.has_all_tasks() => {
+                Plan::Answer(-i64::from(libc::EAGAIN), Shown::Yes, Some(limits::TOO_MANY))
+            }
+            libc::SYS_kill | libc::SYS_tkill | libc::SYS_tgkill if self.signals_a_stranger(raw) => {
+                Plan::Answer(-i64::from(libc::EPERM), Shown::Yes, Some(limits::STRANGER))
             }
             libc::SYS_sched_setaffinity => Plan::Answer(0, Shown::No, None),
             libc::SYS_sched_yield => {
@@ -460,6 +472,16 @@ impl Tracer {
         }
         let description = self.descriptors.get(call.open?);
         timers::socket_limit(raw, description, self.clock.now())
+    }
+}
+
+/// Whether the call makes a thread or a process.
+fn makes_task(raw: &Raw) -> bool {
+    match raw.nr as libc::c_long {
+        libc::SYS_clone | libc::SYS_clone3 => true,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_fork | libc::SYS_vfork => true,
+        _ => false,
     }
 }
 

@@ -15,6 +15,7 @@ use nix::fcntl::OFlag;
 
 use crate::error::{Error, Obstacle, Result};
 
+use super::limits::Limits;
 use super::{filter, stop};
 
 /// A program to be run as a role.
@@ -68,6 +69,8 @@ struct Prepared {
     affinity: Option<libc::cpu_set_t>,
     /// The limit on open files that the program would have without the lab.
     files: libc::rlimit,
+    limits: Option<Limits>,
+    ruleset: Option<RawFd>,
     keep_addresses: bool,
 }
 
@@ -80,6 +83,9 @@ pub struct Setup<'a> {
     pub keep_addresses: bool,
     pub affinity: Option<libc::cpu_set_t>,
     pub files: libc::rlimit,
+    pub limits: Option<Limits>,
+    /// A landlock ruleset that it is held to.
+    pub ruleset: Option<&'a OwnedFd>,
 }
 
 /// Forks `program` and seizes it. It runs no instruction of the program until [`Launched::go`].
@@ -274,6 +280,17 @@ fn settle_in(prepared: &Prepared) -> i32 {
             libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), affinity);
         }
         libc::setrlimit(libc::RLIMIT_NOFILE, &prepared.files);
+        if let Some(Err(errno)) = prepared.limits.as_ref().map(Limits::bind) {
+            return errno as i32;
+        }
+        if let Some(ruleset) = prepared.ruleset {
+            // Landlock wants what the filter wants as well: no gaining of rights by exec.
+            if libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+                || libc::syscall(libc::SYS_landlock_restrict_self, ruleset, 0) != 0
+            {
+                return Errno::last_raw();
+            }
+        }
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
@@ -315,6 +332,8 @@ fn prepare(program: &Program, setup: &Setup, theirs: Option<&[OwnedFd; 3]>) -> R
         filter: filter::program(setup.trapped),
         affinity: setup.affinity,
         files: setup.files,
+        limits: setup.limits,
+        ruleset: setup.ruleset.map(|ruleset| ruleset.as_raw_fd()),
         keep_addresses: setup.keep_addresses,
     })
 }

@@ -204,9 +204,9 @@ impl Tracer {
         let event = self.event(&thread, call, result, made, note);
         self.threads.insert(key, thread);
         self.out.push_back(Box::new(event));
-        if self.is_serial() && self.seq >= bounds::EVENTS {
-            let what = format!("{} events were recorded", bounds::EVENTS);
-            self.stop.get_or_insert(crate::event::Reason::Limit { what });
+        let most = self.settings.limits.map_or(bounds::EVENTS, |limits| limits.events);
+        if self.is_serial() && self.seq >= most {
+            self.end_for(format!("{most} events were recorded"));
         }
     }
 

@@ -22,6 +22,7 @@ mod filter;
 mod handlers;
 pub mod launch;
 mod leave;
+pub mod limits;
 mod memory;
 mod netlink;
 mod outside;
@@ -48,6 +49,7 @@ use crate::event::{End, Ending, Event, Reason, RoleEnd, Schedule, SockAddr, Sock
 use clock::Clock;
 use descriptors::Descriptors;
 use launch::{Program, Setup, Streams};
+use limits::Limits;
 use stop::{Gone, Stopped};
 use tracees::{Held, Key, Process, Role, Thread};
 use weather::{Faults, Weather};
@@ -97,6 +99,9 @@ pub struct Settings {
     /// The faults that it meets, chosen by `seed`.
     #[serde(default)]
     pub weather: Option<Weather>,
+    /// What the programs may use, if that is bounded.
+    #[serde(default)]
+    pub limits: Option<Limits>,
 }
 
 impl Default for Settings {
@@ -111,6 +116,7 @@ impl Default for Settings {
             timeout: None,
             graded: None,
             weather: None,
+            limits: None,
         }
     }
 }
@@ -161,6 +167,7 @@ pub struct Tracer {
     start: Instant,
     setup_files: libc::rlimit,
     affinity: libc::cpu_set_t,
+    ruleset: Option<OwnedFd>,
     trapped: Vec<u32>,
 
     roles: Vec<Role>,
@@ -196,6 +203,8 @@ pub struct Tracer {
     stop: Option<Reason>,
 
     seq: u64,
+    /// Bytes that the programs have printed.
+    printed: u64,
     /// Bytes of data that the recording holds so far.
     kept: u64,
     out: VecDeque<Box<Event>>,
@@ -242,9 +251,16 @@ impl Tracer {
             backlog: proc::Backlog::open(),
             stop: None,
             seq: 0,
+            printed: 0,
+            ruleset: None,
             kept: 0,
             out: VecDeque::new(),
         })
+    }
+
+    /// Holds programs that are started from now on to a landlock ruleset.
+    pub fn confine(&mut self, ruleset: OwnedFd) {
+        self.ruleset = Some(ruleset);
     }
 
     /// Starts a program as the next role. It stands before its first instruction until it is chosen.
@@ -255,6 +271,8 @@ impl Tracer {
             keep_addresses: self.is_serial(),
             affinity: None,
             files: self.setup_files,
+            limits: self.settings.limits,
+            ruleset: self.ruleset.as_ref(),
         };
         let launched = launch::launch(program, &setup)?;
         let tid = launched.tid;

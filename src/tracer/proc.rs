@@ -166,6 +166,14 @@ pub fn cpu_time(pid: i32) -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
+/// Bytes of memory that a process has in use.
+pub fn resident(pid: i32) -> u64 {
+    const PAGE: u64 = 4096;
+    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or(0) * PAGE
+}
+
 /// Packets that wait in the kernel's queues between two loopback sockets, over all processors.
 ///
 /// The twelfth column of /proc/net/softnet_stat holds the length of a processor's queue: delivery can be left to

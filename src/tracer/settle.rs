@@ -163,6 +163,7 @@ impl Tracer {
         }
         let doublings = ((*looks - PATIENT_LOOKS) / 4).min(7);
         await_child_signal(Duration::from_micros(20 << doublings));
+        self.mind_memory();
         if let Some(key) = awake {
             self.mind_computing(key);
         }
@@ -173,6 +174,12 @@ impl Tracer {
     fn mind_computing(&mut self, key: Key) {
         let Some(thread) = self.threads.get(&key) else { return };
         let used = proc::cpu_time(self.processes[thread.process].pid);
+        if let Some(limits) = self.settings.limits
+            && used > limits.cpu.saturating_mul(1_000_000_000)
+        {
+            let role = &self.roles[key.0].name;
+            return self.end_for(format!("{role} used {} s of processor time", limits.cpu));
+        }
         let used = Duration::from_nanos(used.saturating_sub(thread.cpu_at_resume));
         let others_wait = self.threads.iter().any(|(&other, it)| other != key && it.held.is_some());
         if used > bounds::COMPUTES_FOR_EVER {

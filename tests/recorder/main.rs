@@ -18,6 +18,7 @@ mod support;
 mod deadlock;
 mod ending;
 mod identity;
+mod limits;
 mod oracle;
 mod patience;
 mod strace;

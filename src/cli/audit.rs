@@ -227,7 +227,7 @@ fn graded(lesson: &Lesson, check: &Checked) -> Graded {
     let mut cells = check.fair();
     let foul = check.foul(&cells);
     cells.extend(foul);
-    Graded { number: lesson.number, lesson: lesson.name.clone(), cells, undetermined: None }
+    Graded::new(lesson.number, &lesson.name, cells)
 }
 
 /// The first cell in which two checks of one program differ.

@@ -153,12 +153,7 @@ impl Check {
         paint: bool,
         say: &mut impl FnMut(String),
     ) -> Result<Graded> {
-        let mut graded = Graded {
-            number: lesson.number,
-            lesson: lesson.name.clone(),
-            cells: Vec::new(),
-            undetermined: None,
-        };
+        let mut graded = Graded::new(lesson.number, &lesson.name, Vec::new());
         let foreign = self.foreign(lesson)?;
         let mut replay = format!("lab check {}", lesson.number);
         if let Some(command) = &foreign {
@@ -297,6 +292,7 @@ fn not_built(check: &Checked, error: &Error) -> Cell {
         weather: None,
         seed: check.seed,
         verdict: Verdict { result: Judgement::Fail, findings: vec![finding] },
+        lacking: Vec::new(),
         next: check.replay.clone(),
     }
 }

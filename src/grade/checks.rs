@@ -804,12 +804,19 @@ fn prints_what_it_receives(run: &Run<'_>) -> Option<Found> {
                 last = Some(event.seq);
             }
         }
+        // What was sent is what is to be printed, also where less of it was received.
+        if let Some(peer) = run.peer_of(id) {
+            let sent = run.recording.events.iter().filter(|event| {
+                event.socket == Some(peer) && Class::Send.members().contains(&event.call.as_ref())
+            });
+            text = sent.flat_map(|event| &event.bytes).flat_map(|it| it.data.clone()).collect();
+        }
         let shown =
             text.is_empty() || printed.windows(text.len()).any(|part| part == text.as_slice());
         if !shown {
             let row = last.and_then(|seq| run.row_of(seq));
             let did = format!(
-                "{} came on `{name}`, and no line that it printed holds them as text",
+                "{} were sent on `{name}`, and nothing that it printed holds them as text",
                 bytes_of(text.len())
             );
             let mut found = Found::at(did, last_rows(run), row)?;

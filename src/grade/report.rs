@@ -1,5 +1,7 @@
 //! What came of a check: a verdict for each scenario in each weather, of each lesson.
 
+use std::collections::BTreeSet;
+
 use super::{Finding, Judgement, Verdict};
 
 /// What `lab check` found.
@@ -28,6 +30,8 @@ pub struct Cell {
     pub weather: Option<String>,
     pub seed: u64,
     pub verdict: Verdict,
+    /// What of the sandbox this machine refused.
+    pub lacking: Vec<String>,
     /// The command that makes exactly this run again.
     pub next: String,
 }
@@ -48,6 +52,18 @@ impl Cell {
 }
 
 impl Graded {
+    /// A lesson's program in these cells.
+    pub fn new(number: u32, lesson: &str, cells: Vec<Cell>) -> Graded {
+        Graded { number, lesson: lesson.to_owned(), cells, undetermined: None }
+    }
+
+    /// What of the sandbox this machine refused, in any of the runs.
+    pub fn lacking(&self) -> Vec<&str> {
+        let all: BTreeSet<&str> =
+            self.cells.iter().flat_map(|cell| &cell.lacking).map(String::as_str).collect();
+        all.into_iter().collect()
+    }
+
     /// Fails if anything does; undetermined if nothing fails and something could not be found out.
     pub fn result(&self) -> Judgement {
         let of = |cell: &Cell| cell.verdict.result.clone();

@@ -136,11 +136,11 @@ impl Check {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 let Some((plan, weather)) = asked.get(at) else { break };
                 let Some(plan) = self.plans.get(*plan) else { break };
-                let verdict = match interrupted.load(Ordering::Relaxed) {
-                    true => unknown("the check was interrupted".into()),
+                let judged = match interrupted.load(Ordering::Relaxed) {
+                    true => (unknown("the check was interrupted".into()), Vec::new()),
                     false => self.judge(plan, *weather, &interrupted),
                 };
-                let cell = self.cell(plan, *weather, verdict);
+                let cell = self.cell(plan, *weather, judged);
                 if let Ok(mut cells) = cells.lock() {
                     cells[at] = Some(cell);
                 }
@@ -155,10 +155,16 @@ impl Check {
         cells.into_inner().unwrap_or_default().into_iter().flatten().collect()
     }
 
-    fn judge(&self, plan: &Plan, weather: Option<Weather>, interrupted: &AtomicBool) -> Verdict {
+    /// The verdict of one run, and what of the sandbox it had to do without.
+    fn judge(
+        &self,
+        plan: &Plan,
+        weather: Option<Weather>,
+        interrupted: &AtomicBool,
+    ) -> (Verdict, Vec<String>) {
         let recording = match self.record(plan, weather) {
             Ok(recording) => recording,
-            Err(error) => return unknown(error.to_string()),
+            Err(error) => return (unknown(error.to_string()), Vec::new()),
         };
         if recording.end.reason == Reason::Interrupted {
             interrupted.store(true, Ordering::Relaxed);
@@ -172,10 +178,15 @@ impl Check {
                 why: format!("wanted `{}`; {}", missed.wanted, missed.found),
             })
             .collect();
-        grade::grade(&self.rules, &run)
+        (grade::grade(&self.rules, &run), recording.isolation.lacking.clone())
     }
 
-    fn cell(&self, plan: &Plan, weather: Option<Weather>, verdict: Verdict) -> Cell {
+    fn cell(
+        &self,
+        plan: &Plan,
+        weather: Option<Weather>,
+        (verdict, lacking): (Verdict, Vec<String>),
+    ) -> Cell {
         let weather = weather.map(|weather| weather.to_string());
         let next = format!(
             "{} --scenario {} --weather {} --seed {}",
@@ -184,7 +195,7 @@ impl Check {
             weather.as_deref().unwrap_or("none"),
             self.seed
         );
-        Cell { scenario: plan.name.clone(), weather, seed: self.seed, verdict, next }
+        Cell { scenario: plan.name.clone(), weather, seed: self.seed, verdict, lacking, next }
     }
 }
 

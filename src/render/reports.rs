@@ -254,3 +254,178 @@ fn message(text: &str) -> String {
 fn property(text: &str) -> String {
     message(text).replace(':', "%3A").replace(',', "%2C")
 }
+
+#[cfg(test)]
+mod tests {
+    use junit_parser::TestStatus;
+    use tap_parser::{TapParser, TapStatement};
+
+    use super::super::json::tests::conforms;
+    use super::super::verdict::tests::sample;
+    use super::*;
+
+    const SURFACE: &str = r#"{
+        "type": "object", "required": ["version", "lessons"],
+        "properties": { "version": { "enum": [1] }, "lessons": { "type": "array", "items": {
+            "type": "object", "required": ["lesson", "result", "scenarios"],
+            "properties": {
+                "lesson": { "type": "string" },
+                "result": { "enum": ["pass", "fail", "undetermined"] },
+                "scenarios": { "type": "array", "items": {
+                    "type": "object", "required": ["name", "weather", "seed", "result", "findings"],
+                    "properties": {
+                        "name": { "type": "string" }, "weather": { "type": "string" },
+                        "seed": { "type": "integer" },
+                        "result": { "enum": ["pass", "fail", "undetermined"] },
+                        "findings": { "type": "array", "items": {
+                            "type": "object",
+                            "required": ["rule", "grade", "says", "events", "file", "line", "next"],
+                            "properties": {
+                                "rule": { "type": "string" },
+                                "grade": { "enum": ["broken", "fragile", "note"] },
+                                "says": { "type": "string" },
+                                "events": { "type": "array", "items": { "type": "integer" } },
+                                "file": { "type": ["string", "null"] },
+                                "line": { "type": ["integer", "null"] },
+                                "next": { "type": "string" }
+                            }
+                        } }
+                    }
+                } }
+            }
+        } } }
+    }"#;
+
+    /// After Gradescope's documentation, "Autograder Specifications", section "Output Format".
+    const GRADESCOPE: &str = r##"{
+        "$defs": {
+            "format": { "enum": ["text", "html", "simple_format", "md", "ansi"] },
+            "visibility": { "enum": ["hidden", "after_due_date", "after_published", "visible"] }
+        },
+        "type": "object", "required": ["tests"],
+        "properties": {
+            "score": { "type": "number" }, "execution_time": { "type": "number" },
+            "output": { "type": "string" }, "output_format": { "$ref": "#/$defs/format" },
+            "visibility": { "$ref": "#/$defs/visibility" },
+            "stdout_visibility": { "$ref": "#/$defs/visibility" },
+            "tests": { "type": "array", "items": {
+                "type": "object", "required": ["score", "max_score", "name"],
+                "properties": {
+                    "score": { "type": "number" }, "max_score": { "type": "number" },
+                    "status": { "enum": ["passed", "failed"] },
+                    "name": { "type": "string" }, "number": { "type": "string" },
+                    "output": { "type": "string" }, "output_format": { "$ref": "#/$defs/format" },
+                    "tags": { "type": "array", "items": { "type": "string" } },
+                    "visibility": { "$ref": "#/$defs/visibility" }
+                }
+            } }
+        }
+    }"##;
+
+    fn holds(text: &str, schema: &str) -> Value {
+        let json: Value = serde_json::from_str(text).unwrap();
+        let schema: Value = serde_json::from_str(schema).unwrap();
+        conforms(&json, &schema, &schema).unwrap_or_else(|why| panic!("{why}"));
+        json
+    }
+
+    #[test]
+    fn json_has_the_shape_that_is_promised() {
+        let json = holds(&json(&sample()), SURFACE);
+        let lessons = json["lessons"].as_array().unwrap();
+        let results: Vec<&str> = lessons.iter().map(|it| it["result"].as_str().unwrap()).collect();
+        assert_eq!(results, ["pass", "fail", "undetermined", "undetermined"]);
+        let finding = &json["lessons"][1]["scenarios"][1]["findings"][0];
+        assert_eq!(finding["file"], "lessons/03-echo/exercise.rs");
+        assert_eq!(finding["line"], 31);
+        // A schema that everything fits would prove nothing.
+        let schema: Value = serde_json::from_str(SURFACE).unwrap();
+        let lesson = json!({ "lesson": "x", "result": "passed", "scenarios": [] });
+        let wrong = json!({ "version": 1, "lessons": [lesson] });
+        assert!(conforms(&wrong, &schema, &schema).is_err());
+    }
+
+    #[test]
+    fn a_ci_server_reads_the_junit_report() {
+        let xml = junit(&sample());
+        let read = junit_parser::from_reader(xml.as_bytes());
+        let read = read.unwrap_or_else(|why| panic!("{why}: {xml}"));
+        assert_eq!((read.tests, read.failures, read.errors), (7, 3, 2));
+        let echo = &read.suites[1];
+        assert_eq!(echo.name, "03-echo");
+        let TestStatus::Failure(failure) = &echo.cases[1].status else { panic!("a failure") };
+        assert_eq!(failure.failure_type, "reads-until-the-end");
+        assert_eq!(failure.message, sample().lessons[1].cells[1].verdict.findings[0].did);
+        assert!(failure.text.contains("lab check 3 --scenario"), "{}", failure.text);
+        assert!(matches!(read.suites[2].cases[0].status, TestStatus::Error(_)));
+        assert!(!xml.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_tap_consumer_reads_the_tap_report() {
+        let text = tap(&sample());
+        let mut parser = TapParser::new();
+        let read = parser.parse(&text).unwrap_or_else(|why| panic!("{why}: {text}"));
+        let mut tests = Vec::new();
+        for statement in &read {
+            match statement {
+                TapStatement::Plan(plan) => assert_eq!(plan.count, 7),
+                TapStatement::TestPoint(test) => {
+                    assert!(test.directive.is_none(), "{test:?}");
+                    tests.push((test.result, test.number, test.yaml.len()));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let results: Vec<bool> = tests.iter().map(|(result, ..)| *result).collect();
+        assert_eq!(results, [true, true, false, false, false, false, false]);
+        assert!(tests.iter().zip(1..).all(|((_, number, _), n)| *number == Some(n)));
+        let told = |(result, _, yaml): &(bool, Option<usize>, usize)| *result || *yaml > 0;
+        assert!(tests.iter().all(told), "{text}");
+    }
+
+    #[test]
+    fn gradescope_takes_the_results() {
+        let json = holds(&gradescope(&sample()), GRADESCOPE);
+        let tests = json["tests"].as_array().unwrap();
+        let scores: Vec<f64> = tests.iter().map(|it| it["score"].as_f64().unwrap()).collect();
+        assert_eq!(scores, [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    }
+
+    /// The runner's own reading of a line. Source: actions/runner, `ActionCommand.TryParseV2`.
+    fn command(line: &str) -> (String, Vec<(String, String)>, String) {
+        let rest = line.strip_prefix("::").expect("it begins with ::");
+        let (head, data) = rest.split_once("::").expect("a second ::");
+        let unescape = |text: &str| {
+            text.replace("%3A", ":")
+                .replace("%2C", ",")
+                .replace("%0D", "\r")
+                .replace("%0A", "\n")
+                .replace("%25", "%")
+        };
+        let (name, properties) = head.split_once(' ').unwrap_or((head, ""));
+        let properties = properties.split(',').filter(|it| !it.is_empty()).map(|it| {
+            let (key, value) = it.split_once('=').expect("key=value");
+            (key.to_owned(), unescape(value))
+        });
+        (name.to_owned(), properties.collect(), unescape(data))
+    }
+
+    #[test]
+    fn github_reads_each_annotation_with_its_place() {
+        let text = github(&sample());
+        let commands: Vec<_> = text.lines().map(command).collect();
+        let names: Vec<&str> = commands.iter().map(|(name, ..)| name.as_str()).collect();
+        assert_eq!(names, ["notice", "error", "error", "error", "error"]);
+        let (_, properties, message) = &commands[1];
+        let expected = [
+            ("file", "lessons/03-echo/exercise.rs"),
+            ("line", "31"),
+            ("title", "03-echo: reads-until-the-end"),
+        ];
+        let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(properties, &expected);
+        let end = "100%, #5: \\ a, b\nin a # long text\nlab check 3";
+        assert!(message.contains(end), "{message}");
+    }
+}

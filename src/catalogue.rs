@@ -10,12 +10,15 @@
 use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::{fs, io};
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::error::{Error, Result};
+use crate::grade::{self, Check};
+use crate::scenario::{self, Place, Plan};
 
 /// The lab's root: the nearest of `from` and the folders above it with `lessons/` and Cargo.toml.
 ///
@@ -225,6 +228,10 @@ pub struct Lesson {
     pub roles: Vec<Role>,
     pub scenarios: Vec<Scenario>,
     pub rules: Vec<Rule>,
+    /// The checks of the baseline that do not hold here.
+    pub baseline_off: Vec<Spanned<String>>,
+    /// Whether a socket that only the end of its process closes is more than a note.
+    pub closes_before_exit: bool,
     pub exercise: Exercise,
     /// The file's path from the lab's root, for messages.
     file: PathBuf,
@@ -253,12 +260,15 @@ fn yes() -> bool {
     true
 }
 
-/// What the outside world does to the graded program.
+/// What the outside world does to the graded program. Its notation is that of [`crate::scenario`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// What happens, in words: `one client asks`.
     pub name: Spanned<String>,
+    /// How many clients the steps of `each` and `all` are for: `20`, or `"2..5"` for as many as the seed chooses.
+    #[serde(default)]
+    pub clients: Option<Spanned<Count>>,
     /// The steps of the peers, one at each quiet moment: `A: send("{text}")`.
     #[serde(default)]
     pub steps: Vec<Spanned<String>>,
@@ -267,14 +277,27 @@ pub struct Scenario {
     pub at: Vec<Checkpoint>,
 }
 
-/// What must hold at the quiet moment after a step.
+/// A number, or a range of them as text.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged, expecting = "invalid number of clients: 20 is one, and \"2..5\"")]
+pub enum Count {
+    Exactly(u32),
+    Range(String),
+}
+
+/// What must hold at the quiet moment after a step: exactly one of the three is given.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint {
-    /// The step's number, from 1.
+    /// The step's number, from 1; of a step that several clients do, the last of them.
     pub step: Spanned<usize>,
-    /// A socket and its state: `server: conn CLOSED`.
-    pub state: Spanned<String>,
+    /// A socket and its TCP state: `server: conn CLOSED`, `server: conn CLOSE-WAIT|LAST-ACK`; the length of one of its
+    /// queues may follow: `server: listener LISTEN, receive_queue = 2`.
+    pub state: Option<Spanned<String>>,
+    /// A call that has been made by then: `server: send(conn, ..) > 0`.
+    pub call: Option<Spanned<String>>,
+    /// A call in which somebody waits: `server: accept(listener)`.
+    pub waits: Option<Spanned<String>>,
 }
 
 /// One sentence about what a right program does.
@@ -285,6 +308,8 @@ pub struct Rule {
     /// The rule in words, as a statement about the program that keeps it.
     pub says: Option<String>,
     pub expect: Expect,
+    /// The scenarios in which it holds, by name; none: all of them.
+    pub scenarios: Vec<Spanned<String>>,
     /// A question that leads on, shown when this rule is broken.
     pub hint: Option<String>,
 }
@@ -294,8 +319,16 @@ pub struct Rule {
 pub enum Expect {
     /// Events that match these come in this order; others may come between them.
     Order(Vec<Spanned<String>>),
-    /// No event matches this.
-    Never(Spanned<String>),
+    /// An event matches this.
+    Call(Spanned<String>),
+    /// No event matches this; with `after`: none after the first match of that.
+    Never { what: Spanned<String>, after: Option<Spanned<String>> },
+    /// So many events match: `= 1`, `<= 3`.
+    Count { what: Spanned<String>, times: Spanned<String> },
+    /// A check by name: what no pattern can say.
+    Check(Spanned<String>),
+    /// These lines are printed in this order; `..` stands for any part of one.
+    Prints(Vec<Spanned<String>>),
 }
 
 /// The learner's part.
@@ -305,6 +338,8 @@ pub struct Exercise {
     /// The faults under which the rules must hold as well: `short-write`.
     #[serde(default)]
     pub weather: Vec<Spanned<String>>,
+    /// The rule that the exercise breaks as shipped, before any other; none: any of the lesson's.
+    pub breaks: Option<Spanned<String>>,
     /// From where to look to what it takes, usually three.
     #[serde(default)]
     pub hints: Vec<String>,
@@ -329,6 +364,51 @@ impl Lesson {
     /// The role of this name.
     pub fn role(&self, name: &str) -> Option<&Role> {
         self.roles.iter().find(|role| role.name.as_ref() == name)
+    }
+
+    /// Reads a scenario's steps and checkpoints; a mistake is told with its line, and where it is within that.
+    pub fn plan(&self, scenario: &Scenario) -> Result<Plan> {
+        let text =
+            |written: &Option<Spanned<String>>| written.as_ref().map(|it| it.as_ref().clone());
+        let written = scenario::Written {
+            name: scenario.name.as_ref().clone(),
+            clients: scenario.clients.as_ref().map(|clients| match clients.as_ref() {
+                Count::Exactly(number) => number.to_string(),
+                Count::Range(range) => range.clone(),
+            }),
+            steps: scenario.steps.iter().map(|step| step.as_ref().clone()).collect(),
+            at: scenario
+                .at
+                .iter()
+                .map(|point| scenario::WrittenCheckpoint {
+                    step: *point.step.as_ref(),
+                    state: text(&point.state),
+                    call: text(&point.call),
+                    waits: text(&point.waits),
+                })
+                .collect(),
+        };
+        Plan::read(written).map_err(|(place, error)| {
+            let why = error.to_string();
+            let why = why.strip_prefix("the pattern ").unwrap_or(&why);
+            match place {
+                Place::Clients => match &scenario.clients {
+                    Some(clients) => self.error_at(clients, why),
+                    None => self.error_at(&scenario.name, why),
+                },
+                Place::Step(at) => self.error_at(&scenario.steps[at], format!("the step {why}")),
+                Place::Checkpoint(at) => {
+                    let point = &scenario.at[at];
+                    let text =
+                        point.state.as_ref().or(point.call.as_ref()).or(point.waits.as_ref());
+                    let why = format!("the checkpoint {why}");
+                    match text {
+                        Some(text) => self.error_at(text, why),
+                        None => self.error_at(&point.step, why),
+                    }
+                }
+            }
+        })
     }
 
     /// An error about something in this lesson's file: `lessons/12-half-close/lesson.toml:14: why`.
@@ -369,6 +449,8 @@ impl Lesson {
             roles: written.role,
             scenarios: written.scenario,
             rules: Vec::new(),
+            baseline_off: written.baseline_off,
+            closes_before_exit: written.closes_before_exit,
             exercise: written.exercise,
             file,
             source,
@@ -380,16 +462,115 @@ impl Lesson {
     }
 
     fn rule(&self, written: WrittenRule) -> Result<Rule> {
-        let WrittenRule { id, says, order, never, hint } = written;
-        let expect = match (order, never) {
-            (Some(order), None) => Expect::Order(order),
-            (None, Some(never)) => Expect::Never(never),
-            _ => {
-                let why = format!("the rule `{}` needs one of `order` and `never`", id.as_ref());
-                return Err(self.error_at(&id, why));
+        let WrittenRule { id, says, scenarios, hint, .. } = &written;
+        let mut forms = Vec::new();
+        if let Some(order) = &written.order {
+            forms.push(Expect::Order(order.clone()));
+        }
+        if let Some(call) = &written.call {
+            forms.push(Expect::Call(call.clone()));
+        }
+        if let Some(what) = &written.never {
+            forms.push(Expect::Never { what: what.clone(), after: written.after.clone() });
+        }
+        if let Some(what) = &written.count {
+            let Some(times) = written.times.clone() else {
+                return Err(self.error_at(what, "a `count` needs `times`, such as `= 1`"));
+            };
+            forms.push(Expect::Count { what: what.clone(), times });
+        }
+        if let Some(check) = &written.check {
+            forms.push(Expect::Check(check.clone()));
+        }
+        if let Some(lines) = &written.prints {
+            forms.push(Expect::Prints(lines.clone()));
+        }
+        let (Some(expect), true) = (forms.pop(), forms.is_empty()) else {
+            let why = format!(
+                "the rule `{}` needs one of `order`, `call`, `never`, `count`, `check` and `prints`",
+                id.as_ref()
+            );
+            return Err(self.error_at(id, why));
+        };
+        if let (Some(after), None) = (&written.after, &written.never) {
+            return Err(self.error_at(after, "`after` goes with `never`"));
+        }
+        if let (Some(times), None) = (&written.times, &written.count) {
+            return Err(self.error_at(times, "`times` goes with `count`"));
+        }
+        let (id, says, hint) = (id.clone(), says.clone(), hint.clone());
+        Ok(Rule { id, says, expect, scenarios: scenarios.clone(), hint })
+    }
+
+    /// The rules as they are graded: patterns read, checks found by their names.
+    ///
+    /// Fails with the line of the first that cannot be read.
+    pub fn grading(&self) -> Result<grade::Rules> {
+        let rules = self.rules.iter().map(|rule| self.graded(rule)).collect::<Result<_>>()?;
+        let mut baseline = Check::BASELINE.to_vec();
+        for name in &self.baseline_off {
+            let check = self.check_named(name)?;
+            if !baseline.contains(&check) {
+                let why = format!("`{}` is no check of the baseline", name.as_ref());
+                return Err(self.error_at(name, why));
+            }
+            baseline.retain(|it| *it != check);
+        }
+        Ok(grade::Rules { rules, baseline, closes_before_exit: self.closes_before_exit })
+    }
+
+    fn graded(&self, rule: &Rule) -> Result<grade::Rule> {
+        let expect = match &rule.expect {
+            Expect::Order(patterns) => grade::Expect::Order(
+                patterns.iter().map(|text| self.pattern(text)).collect::<Result<_>>()?,
+            ),
+            Expect::Call(text) => grade::Expect::Call(self.pattern(text)?),
+            Expect::Never { what, after } => grade::Expect::Never {
+                what: self.pattern(what)?,
+                after: after.as_ref().map(|text| self.pattern(text)).transpose()?,
+            },
+            Expect::Count { what, times } => {
+                grade::Expect::Count { what: self.pattern(what)?, times: self.pattern(times)? }
+            }
+            Expect::Check(name) => grade::Expect::Check(self.check_named(name)?),
+            Expect::Prints(lines) => {
+                grade::Expect::Prints(lines.iter().map(|line| line.as_ref().clone()).collect())
             }
         };
-        Ok(Rule { id, says, expect, hint })
+        for name in &rule.scenarios {
+            if self.scenarios.iter().all(|it| it.name.as_ref() != name.as_ref()) {
+                return Err(self.error_at(name, format!("no scenario is `{}`", name.as_ref())));
+            }
+        }
+        let says = match (&rule.says, &expect) {
+            (Some(says), _) => says.clone(),
+            (None, grade::Expect::Check(check)) => check.says().into(),
+            // The name of a rule is its shortest wording.
+            (None, _) => rule.id.as_ref().replace('-', " "),
+        };
+        Ok(grade::Rule {
+            id: rule.id.as_ref().clone(),
+            says,
+            hint: rule.hint.clone(),
+            scenarios: rule.scenarios.iter().map(|name| name.as_ref().clone()).collect(),
+            expect,
+        })
+    }
+
+    /// Reads what stands in the notation.
+    fn pattern<T: FromStr<Err = Error>>(&self, text: &Spanned<String>) -> Result<T> {
+        text.as_ref().parse().map_err(|error: Error| self.error_at(text, error.to_string()))
+    }
+
+    fn check_named(&self, name: &Spanned<String>) -> Result<Check> {
+        Check::named(name.as_ref()).ok_or_else(|| {
+            let likeness = |check: &Check| strsim::jaro_winkler(check.name(), name.as_ref());
+            let nearest = Check::ALL.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+            let meant = nearest.filter(|check| likeness(check) > 0.8);
+            let meant = meant.map(|check| format!("; did you mean `{}`?", check.name()));
+            let why = format!("no check is `{}`{}", name.as_ref(), meant.unwrap_or_default());
+            self.error_at(name, why)
+        })
     }
 
     /// What the types cannot say.
@@ -419,6 +600,7 @@ impl Lesson {
                     return Err(self.error_at(&checkpoint.step, why));
                 }
             }
+            self.plan(scenario)?;
         }
         Ok(())
     }
@@ -458,6 +640,10 @@ struct Written {
     #[serde(default)]
     rule: Vec<WrittenRule>,
     #[serde(default)]
+    baseline_off: Vec<Spanned<String>>,
+    #[serde(default)]
+    closes_before_exit: bool,
+    #[serde(default)]
     exercise: Exercise,
 }
 
@@ -467,7 +653,15 @@ struct WrittenRule {
     id: Spanned<String>,
     says: Option<String>,
     order: Option<Vec<Spanned<String>>>,
+    call: Option<Spanned<String>>,
     never: Option<Spanned<String>>,
+    after: Option<Spanned<String>>,
+    count: Option<Spanned<String>>,
+    times: Option<Spanned<String>>,
+    check: Option<Spanned<String>>,
+    prints: Option<Vec<Spanned<String>>>,
+    #[serde(default)]
+    scenarios: Vec<Spanned<String>>,
     hint: Option<String>,
 }
 
@@ -555,10 +749,13 @@ hints   = ["…", "…", "…"]
         assert_eq!(lesson.grades.as_deref(), Some("server"));
         assert!(lesson.roles.iter().all(|role| role.ends && role.stdin.is_empty()));
         assert_eq!(lesson.scenarios[0].steps.len(), 4);
-        assert_eq!(lesson.scenarios[0].at[0].state.as_ref(), "server: conn CLOSED");
+        let state = lesson.scenarios[0].at[0].state.as_ref().map(|state| state.as_ref().as_str());
+        assert_eq!(state, Some("server: conn CLOSED"));
         let Expect::Order(order) = &lesson.rules[0].expect else { panic!("an order") };
         assert_eq!(order[1].as_ref(), "server: send(conn, ..) > 0");
-        let Expect::Never(never) = &lesson.rules[1].expect else { panic!("a never") };
+        let Expect::Never { what: never, after: None } = &lesson.rules[1].expect else {
+            panic!("a never")
+        };
         assert_eq!(
             lesson.error_at(never, "why").to_string(),
             "lessons/01-one-shot/lesson.toml:28: why"
@@ -585,9 +782,35 @@ hints   = ["…", "…", "…"]
             (FULL.replace("= \"server\"   ", "= \"sever\"   "), 5, "no role is named `sever`"),
             (FULL.replace("step  = 4", "step  = 5"), 17, "there is no step 5, only 1 to 4"),
             (
+                FULL.replace("conn CLOSED", "conn CLOSE"),
+                18,
+                "the checkpoint `server: conn CLOSE` names no state",
+            ),
+            (
+                FULL.replace("state =", "waits = 'server: accept(_)'\nstate ="),
+                19,
+                "the checkpoint `4` needs one of",
+            ),
+            (
+                FULL.replace("A: recv() = 0", "A: recv()"),
+                15,
+                "the step `A: recv()` should have in its parentheses",
+            ),
+            (
+                FULL.replace("steps =", "clients = 2\nsteps ="),
+                15,
+                "`2` is a number of clients, but no step is of",
+            ),
+            (
+                FULL.replace("steps =", "clients = true\nsteps ="),
+                15,
+                "invalid number of clients: 20 is one",
+            ),
+            (FULL.replace("steps =", "stps ="), 15, "unknown field `stps`"),
+            (
                 FULL.replace("never =", "order = []\nnever ="),
                 27,
-                "the rule `never-talks-to-the-listener` needs one of `order` and `never`",
+                "the rule `never-talks-to-the-listener` needs one of `order`, `call`, `never`, `count`, `check` and `prints`",
             ),
             (FULL.replace("never = ", "nver = "), 28, "unknown field `nver`"),
             (
@@ -602,7 +825,10 @@ hints   = ["…", "…", "…"]
             let told = message(&source);
             let start = format!("lessons/01-one-shot/lesson.toml:{line}: {why}");
             assert!(told.starts_with(&start), "{told}\n  should begin with {start}");
-            assert!(!told.contains('\n'), "{told}");
+            // What is in the one notation has a caret below it.
+            let notation = ["the step", "the checkpoint", "`2` is a number of clients"];
+            let lines = if notation.iter().any(|start| why.starts_with(start)) { 3 } else { 1 };
+            assert_eq!(told.lines().count(), lines, "{told}");
         }
     }
 

@@ -332,6 +332,8 @@ pub enum SockAddr {
     },
     /// An abstract name, without its leading zero byte.
     Abstract {
+        /// Not `name` in JSON: there an address stands beside the name of its argument.
+        #[serde(rename = "abstract")]
         name: String,
     },
     Netlink {
@@ -479,4 +481,31 @@ pub enum Party {
     Outside { what: String },
     /// Nobody: the other end is gone.
     Nobody,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_with_any_address_is_read_back_as_it_was_written() {
+        let text = || "x".to_string();
+        let every = [
+            SockAddr::Inet { ip: Ipv4Addr::LOCALHOST, port: 1 },
+            SockAddr::Inet6 { ip: Ipv6Addr::LOCALHOST, port: 1, flowinfo: 0, scope: 0 },
+            SockAddr::Unix { path: text() },
+            SockAddr::Abstract { name: text() },
+            SockAddr::Netlink { pid: 1, groups: 0 },
+            SockAddr::Packet { protocol: 3, ifindex: 1, hatype: 1, pkttype: 0, addr: text() },
+            SockAddr::Unspec,
+            SockAddr::Other { number: 99, data: text() },
+        ];
+        for addr in every {
+            let arg = Arg { name: "addr".into(), value: Value::Addr(addr) };
+            let json = serde_json::to_string(&arg).expect("an argument becomes JSON");
+            let read =
+                serde_json::from_str::<Arg>(&json).unwrap_or_else(|why| panic!("{why}: {json}"));
+            assert_eq!(read, arg);
+        }
+    }
 }

@@ -20,6 +20,10 @@ pub mod timeline;
 
 pub mod pattern;
 
+pub mod scenario;
+
+pub mod grade;
+
 pub mod render;
 
 pub mod cargo;

@@ -3,7 +3,10 @@
 //! 0: it holds · 1: the program under the lab breaks a rule or hangs · 2: the lab could not do its
 //! work. Results go to stdout, what is said about them to stderr.
 
+mod audit;
+mod check;
 mod doctor;
+mod explain;
 mod list;
 mod output;
 mod pages;
@@ -38,6 +41,12 @@ enum Command {
     Run(run::Run),
     /// Record any programs and print what they did
     Trace(trace::Trace),
+    /// Grade a program by what it did
+    Check(check::Check),
+    /// Say what a rule or a weather is, and which lessons use it
+    Explain(explain::Explain),
+    /// Hold lessons to their own rules: for authors
+    Audit(audit::Audit),
     /// Draw a saved recording again
     Show(show::Show),
     /// List the lessons
@@ -61,6 +70,8 @@ enum Command {
 enum Outcome {
     Holds,
     Broken,
+    /// It did its work and yet could not find out; what it printed says why.
+    Unknown,
 }
 
 /// Runs the command of this process's arguments.
@@ -79,6 +90,7 @@ pub fn main() -> ExitCode {
     match dispatch(lab) {
         Ok(Outcome::Holds) => ExitCode::SUCCESS,
         Ok(Outcome::Broken) => ExitCode::from(1),
+        Ok(Outcome::Unknown) => ExitCode::from(2),
         Err(error) => {
             tell(&error);
             ExitCode::from(2)
@@ -91,6 +103,9 @@ fn dispatch(lab: Lab) -> Result<Outcome> {
         None => list::next(),
         Some(Command::Run(run)) => run.go(lab.color),
         Some(Command::Trace(trace)) => trace.go(lab.color),
+        Some(Command::Check(check)) => check.go(lab.color),
+        Some(Command::Explain(explain)) => explain.go(),
+        Some(Command::Audit(audit)) => audit.go(lab.color),
         Some(Command::Show(show)) => show.go(lab.color),
         Some(Command::List(list)) => list.go(),
         Some(Command::Doctor(doctor)) => doctor.go(),

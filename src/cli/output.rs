@@ -21,7 +21,7 @@ pub enum ColorChoice {
 
 impl ColorChoice {
     /// Whether what goes to stdout, or to a file, is to have colour.
-    fn on(self, to_file: bool) -> bool {
+    pub fn on(self, to_file: bool) -> bool {
         match self {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
@@ -144,7 +144,7 @@ fn width(to_file: bool) -> usize {
 }
 
 /// Fails if a file here could not be written. Leaves nothing behind: the run may still come to nothing.
-fn can_write(path: &Path) -> Result<()> {
+pub fn can_write(path: &Path) -> Result<()> {
     match std::fs::metadata(path) {
         // Opening a pipe may wait for its reader, and closing it again would be the end for them.
         Ok(about) if !about.is_file() && !about.is_dir() => return Ok(()),

@@ -35,7 +35,7 @@ pub struct Recorder {
     timeout: Option<std::time::Duration>,
 }
 
-fn whole_number(text: &str) -> std::result::Result<u64, String> {
+pub fn whole_number(text: &str) -> std::result::Result<u64, String> {
     text.parse().map_err(|_| "not a whole number".to_string())
 }
 
@@ -76,7 +76,8 @@ pub fn record(
 ) -> Result<Outcome> {
     drawing.check()?;
     let live = drawing.is_live();
-    let request = Request { lesson, roles, tracer, sandbox: sandbox::Settings::default(), live };
+    let sandbox = sandbox::Settings::default();
+    let request = Request { lesson, roles, tracer, sandbox, live, scenario: None };
     let recording = play::play(&request, &mut |event| {
         if live {
             to_stdout(&format!("{}\n", crate::render::json::jsonl(event)));

@@ -50,7 +50,7 @@ fn check_starts(lesson: &Lesson) -> Result<()> {
 }
 
 /// The lesson's roles, each played by `binary` with the role's name as its argument.
-fn parts(lesson: &Lesson, binary: &str) -> Vec<Part> {
+pub fn parts(lesson: &Lesson, binary: &str) -> Vec<Part> {
     lesson
         .roles
         .iter()

@@ -56,6 +56,8 @@ pub enum Class {
     Wait,
     Fork,
     Spawn,
+    /// Of rules: the last close of an open file description, whatever does it.
+    Close,
 }
 
 /// One place in the parentheses.
@@ -113,6 +115,19 @@ pub enum ResultValue {
     Name(String),
 }
 
+impl Op {
+    pub fn holds(self, found: i64, wanted: i64) -> bool {
+        match self {
+            Op::Eq => found == wanted,
+            Op::Ne => found != wanted,
+            Op::Lt => found < wanted,
+            Op::Le => found <= wanted,
+            Op::Gt => found > wanted,
+            Op::Ge => found >= wanted,
+        }
+    }
+}
+
 impl Class {
     /// The calls of this class.
     pub fn members(self) -> &'static [&'static str] {
@@ -134,6 +149,7 @@ impl Class {
             ],
             Class::Fork => &["fork", "vfork", "clone", "clone3"],
             Class::Spawn => &["pthread_create"],
+            Class::Close => &["close"],
         }
     }
 
@@ -143,7 +159,7 @@ impl Class {
         match call {
             "wait" => Some(Wait),
             "spawn" => Some(Spawn),
-            _ => [Recv, Send, Accept, Wait, Fork, Spawn]
+            _ => [Recv, Send, Accept, Wait, Fork, Spawn, Close]
                 .into_iter()
                 .find(|class| class.members().contains(&call)),
         }
@@ -161,6 +177,16 @@ impl FromStr for CallPattern {
     fn from_str(text: &str) -> Result<CallPattern, Error> {
         parse::call_pattern(text)
     }
+}
+
+/// Reads a step of a scenario, which is written as a pattern is; `calls` are those that there are.
+pub fn step(text: &str, calls: &[&str]) -> Result<CallPattern, Error> {
+    parse::step(text, calls)
+}
+
+/// An error about `text`, which is written as a pattern is, at that byte: `why` goes on after "the pattern `…`".
+pub fn error_in(text: &str, at: usize, why: impl Into<String>) -> Error {
+    parse::error(text, at, why.into())
 }
 
 impl fmt::Display for CallPattern {
@@ -190,6 +216,13 @@ impl CallPattern {
             }
             _ => self.matches(row),
         }
+    }
+
+    /// Whether a row tells of a call that begins to wait, and fits as far as a call can that has no result yet.
+    pub fn matches_waiting(&self, row: &Row) -> bool {
+        matches!(row.kind, RowKind::Waits { .. })
+            && self.result.is_none()
+            && self.fits(&Said::of_row(row))
     }
 
     /// Whether an event fits, by the names known so far: for the recorder, while a run goes on. `names`
@@ -343,16 +376,7 @@ impl<'a> Said<'a> {
         let failed = answer.failure.as_ref().map(|failure| failure.name.as_str());
         let equal = match &want.value {
             ResultValue::Any => return true,
-            ResultValue::Int(value) => {
-                return match want.op {
-                    Op::Eq => answer.ret == *value,
-                    Op::Ne => answer.ret != *value,
-                    Op::Lt => answer.ret < *value,
-                    Op::Le => answer.ret <= *value,
-                    Op::Gt => answer.ret > *value,
-                    Op::Ge => answer.ret >= *value,
-                };
-            }
+            ResultValue::Int(value) => return want.op.holds(answer.ret, *value),
             ResultValue::Errno(name) => {
                 // The two names of one number.
                 let same = |a: &str, b: &str| {
@@ -378,7 +402,7 @@ impl<'a> Said<'a> {
 
 /// Whether an object of this name is meant. A name without a number stands for all of its kind: `conn` for `conn#2`
 /// too; `conn#1` is the first alone.
-fn is_named(name: &str, want: &str) -> bool {
+pub fn is_named(name: &str, want: &str) -> bool {
     let parts = |name: &'_ str| -> (String, Option<u32>, Option<String>) {
         let (name, end) = match name.split_once('.') {
             Some((name, end)) => (name, Some(end.to_owned())),

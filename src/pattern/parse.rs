@@ -63,17 +63,27 @@ impl<'a> ParserError<Input<'a>> for Flaw {
 /// Reads a whole pattern.
 pub(super) fn call_pattern(text: &str) -> Result<CallPattern, Error> {
     let mut input = LocatingSlice::new(text);
-    pattern(&mut input).map_err(|flaw| {
-        let before = text.get(..flaw.at).unwrap_or(text);
-        Error::Pattern { text: text.into(), column: before.width() + 1, why: flaw.why }
-    })
+    pattern(&mut input, None).map_err(|flaw| error(text, flaw.at, flaw.why))
+}
+
+/// Reads a whole step of a scenario: a pattern with other calls.
+pub(super) fn step(text: &str, calls: &[&str]) -> Result<CallPattern, Error> {
+    let mut input = LocatingSlice::new(text);
+    pattern(&mut input, Some(calls)).map_err(|flaw| error(text, flaw.at, flaw.why))
+}
+
+/// What is wrong with `text` at that byte.
+pub(super) fn error(text: &str, at: usize, why: String) -> Error {
+    let before = text.get(..at).unwrap_or(text);
+    Error::Pattern { text: text.into(), column: before.width() + 1, why }
 }
 
 fn flaw<T>(input: &Input<'_>, why: impl Into<String>) -> Parsed<T> {
     Err(Flaw { at: input.current_token_start(), why: why.into() })
 }
 
-fn pattern(input: &mut Input<'_>) -> Parsed<CallPattern> {
+/// `only`: the calls that there are, if not those of the API.
+fn pattern(input: &mut Input<'_>, only: Option<&[&str]>) -> Parsed<CallPattern> {
     let text = input.as_ref().trim().to_owned();
     blanks(input)?;
     if input.is_empty() {
@@ -85,7 +95,10 @@ fn pattern(input: &mut Input<'_>) -> Parsed<CallPattern> {
     }
     let role = opt(role).parse_next(input)?.flatten();
     blanks(input)?;
-    let call = call(input)?;
+    let call = match only {
+        Some(calls) => call_of(input, calls)?,
+        None => call(input)?,
+    };
     blanks(input)?;
     if !eat(input, "(") {
         return flaw(input, "lacks `(` after the call; `(..)` stands for any arguments");
@@ -133,6 +146,25 @@ fn call(input: &mut Input<'_>) -> Parsed<CallName> {
         Some(class) => CallName::Class(class, name.into()),
         None => CallName::Exact(name.into()),
     })
+}
+
+/// One of these and no other.
+fn call_of(input: &mut Input<'_>, calls: &[&str]) -> Parsed<CallName> {
+    let start = input.checkpoint();
+    let Some(name) = opt(word).parse_next(input)? else {
+        return flaw(input, "lacks a call, such as `recv(..)`");
+    };
+    if calls.contains(&name) {
+        return Ok(CallName::Exact(name.into()));
+    }
+    input.reset(&start);
+    let likeness = |call: &&&str| strsim::jaro_winkler(call, name);
+    let near = calls.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let why = match near.filter(|near| likeness(near) > 0.8) {
+        Some(near) => format!("names no step: `{name}`; did you mean `{near}`?"),
+        None => format!("names no step: `{name}`; there are {}", calls.join(", ")),
+    };
+    flaw(input, why)
 }
 
 fn calls() -> impl Iterator<Item = &'static str> {

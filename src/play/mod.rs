@@ -9,12 +9,15 @@
 //! A run has a process of its own, since a process with threads may not enter a user namespace, and since all
 //! that is left of a run ends with it. The two sides speak JSON lines over two pipes.
 
+pub mod check;
+mod stage;
 mod worker;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::errno::Errno;
@@ -22,8 +25,9 @@ use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::event::{End, Event, Isolation, Recording, Role, Socket, VERSION};
+use crate::event::{End, Event, Isolation, Recording, Role, Schedule, Socket, Step, VERSION};
 use crate::pattern::CallPattern;
+use crate::scenario::Plan;
 use crate::{sandbox, tracer};
 
 pub use worker::work;
@@ -38,6 +42,16 @@ pub struct Request {
     pub sandbox: sandbox::Settings,
     /// Whether each event is wanted at once rather than when nobody can move.
     pub live: bool,
+    /// What the outside world does, if anything.
+    #[serde(default)]
+    pub scenario: Option<Scene>,
+}
+
+/// A scenario and the seed that chooses its texts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Scene {
+    pub plan: Plan,
+    pub seed: u64,
 }
 
 /// A program and when it starts.
@@ -83,7 +97,7 @@ pub enum Input {
 enum Told {
     Isolation(Isolation),
     Event(Box<Event>),
-    End { sockets: Vec<Socket>, end: End },
+    End { sockets: Vec<Socket>, steps: Vec<Step>, end: End },
     Failure { message: String, next: Option<String> },
 }
 
@@ -98,7 +112,7 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
         }
     }
     let (mut child, told) = start_worker(request)?;
-    let _forwarding = Forwarding::to(child.id() as i32);
+    let forwarding = Forwarding::to(child.id() as i32);
     let mut isolation = Isolation::default();
     let mut events = Vec::new();
     let mut ending = None;
@@ -110,16 +124,18 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
                 see(&event);
                 events.push(*event);
             }
-            Ok(Told::End { sockets, end }) => ending = Some((sockets, end)),
+            Ok(Told::End { sockets, steps, end }) => ending = Some((sockets, steps, end)),
             Ok(Told::Failure { message, next }) => {
+                drop(forwarding);
                 let _ = child.wait();
                 return Err(Error::Told { message, next });
             }
             Err(_) => break,
         }
     }
+    drop(forwarding);
     let status = child.wait();
-    let Some((sockets, end)) = ending else {
+    let Some((sockets, steps, end)) = ending else {
         let why = status.map_or_else(|error| error.to_string(), |status| status.to_string());
         return Err(Error::Worker { why });
     };
@@ -131,18 +147,29 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
         arch: std::env::consts::ARCH.into(),
         kernel: machine.map(|it| it.release().to_string_lossy().into_owned()).unwrap_or_default(),
         schedule: request.tracer.schedule,
-        seed: (request.tracer.schedule == crate::event::Schedule::Random
-            || request.tracer.weather.is_some())
-        .then_some(request.tracer.seed),
-        scenario: None,
+        seed: match (&request.scenario, request.tracer.schedule) {
+            (Some(scene), _) => Some(scene.seed),
+            (None, Schedule::Random) => Some(request.tracer.seed),
+            (None, _) => request.tracer.weather.map(|_| request.tracer.seed),
+        },
+        scenario: request.scenario.as_ref().map(|scene| scene.plan.name.clone()),
         weather: request.tracer.weather.map(|weather| weather.to_string()),
-        steps: Vec::new(),
-        roles: request.roles.iter().map(Part::as_role).collect(),
+        steps,
+        roles: request.roles.iter().map(Part::as_role).chain(request.peers()).collect(),
         sockets,
         events,
         packets: Vec::new(),
         end,
     })
+}
+
+impl Request {
+    /// The peers as roles: columns of the timeline, without a program.
+    fn peers(&self) -> Vec<Role> {
+        let script = self.scenario.as_ref().map(|scene| scene.plan.fill(scene.seed));
+        let names = script.map(|script| script.peers).unwrap_or_default();
+        names.into_iter().map(|name| Role { name, command: Vec::new(), ends: None }).collect()
+    }
 }
 
 impl Part {
@@ -174,32 +201,56 @@ fn start_worker(request: &Request) -> Result<(Child, OwnedFd)> {
 }
 
 /// While it lives, SIGINT, SIGTERM and SIGHUP go on to the worker, which ends the run and tells what it has:
-/// Ctrl-C ends a recording and does not lose it.
-struct Forwarding;
+/// Ctrl-C ends a recording and does not lose it. Several workers may be at it at once. A signal that is ignored
+/// (nohup) stays ignored.
+struct Forwarding {
+    /// The worker's place in [`WORKERS`]; `None` if there was no room: it hears of Ctrl-C from the terminal alone.
+    place: Option<usize>,
+}
 
-static WORKER: AtomicI32 = AtomicI32::new(0);
+static WORKERS: [AtomicI32; 64] = [const { AtomicI32::new(0) }; 64];
+/// How many are forwarded to; the handlers stand as long as there are any.
+static FORWARDINGS: Mutex<usize> = Mutex::new(0);
 const FORWARDED: [libc::c_int; 3] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
 
 extern "C" fn forward(signal: libc::c_int) {
-    let worker = WORKER.load(Ordering::Relaxed);
-    if worker > 0 {
-        // SAFETY: kill(2) is async-signal-safe; the worker is reaped only after forwarding has ended.
-        unsafe { libc::kill(worker, signal) };
+    for worker in &WORKERS {
+        let worker = worker.load(Ordering::Relaxed);
+        if worker > 0 {
+            // SAFETY: kill(2) is async-signal-safe; the worker is reaped only after forwarding has ended.
+            unsafe { libc::kill(worker, signal) };
+        }
     }
 }
 
 impl Forwarding {
     fn to(worker: i32) -> Forwarding {
-        WORKER.store(worker, Ordering::Relaxed);
-        Forwarding::set(forward as *const () as usize);
-        Forwarding
+        let is_free = |place: &AtomicI32| {
+            place.compare_exchange(0, worker, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        };
+        let place = WORKERS.iter().position(is_free);
+        Forwarding::count(|count| {
+            if *count == 0 {
+                Forwarding::set(forward as *const () as usize);
+            }
+            *count += 1;
+        });
+        Forwarding { place }
+    }
+
+    fn count(change: impl FnOnce(&mut usize)) {
+        change(&mut FORWARDINGS.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     }
 
     fn set(handler: usize) {
         for signal in FORWARDED {
-            // SAFETY: the handler only loads an atomic and calls kill(2). SA_RESTART: reading goes on.
+            // SAFETY: the handler only loads atomics and calls kill(2). SA_RESTART: reading goes on.
             unsafe {
                 let mut action: libc::sigaction = std::mem::zeroed();
+                libc::sigaction(signal, std::ptr::null(), &mut action);
+                if action.sa_sigaction == libc::SIG_IGN {
+                    continue;
+                }
                 action.sa_sigaction = handler;
                 action.sa_flags = libc::SA_RESTART;
                 libc::sigaction(signal, &action, std::ptr::null_mut());
@@ -210,8 +261,15 @@ impl Forwarding {
 
 impl Drop for Forwarding {
     fn drop(&mut self) {
-        WORKER.store(0, Ordering::Relaxed);
-        Forwarding::set(libc::SIG_DFL);
+        if let Some(worker) = self.place.and_then(|place| WORKERS.get(place)) {
+            worker.store(0, Ordering::Relaxed);
+        }
+        Forwarding::count(|count| {
+            *count -= 1;
+            if *count == 0 {
+                Forwarding::set(libc::SIG_DFL);
+            }
+        });
     }
 }
 

@@ -1,15 +1,18 @@
 //! The worker's side of a run: enters the sandbox, traces, and tells what it sees.
 
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::io::{BufWriter, Read, Write};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
 
 use crate::error::{Error, Result};
-use crate::event::{End, Ending, Event, Reason, RoleEnd, Schedule};
+use crate::event::{self, End, Ending, Event, Reason, RoleEnd, Schedule, Socket};
 use crate::pattern::CallPattern;
 use crate::timeline::Names;
 use crate::tracer::{self, Step, Tracer};
 use crate::{sandbox, wire};
 
+use super::stage::Stage;
 use super::{Begin, Input, Part, Request, Told};
 
 /// Makes the run that is asked for on `request` and tells about it on `told`. For a process with a single thread that
@@ -82,8 +85,8 @@ fn record(request: &Request, teller: &mut Teller) -> Result<()> {
     }
     let mut run = Run::new(request, tracer)?;
     run.folder = confinement.as_ref().map(|it| it.folder.to_string_lossy().into_owned());
-    let (sockets, end) = run.go(teller)?;
-    teller.tell(&Told::End { sockets, end });
+    let (sockets, steps, end) = run.go(teller)?;
+    teller.tell(&Told::End { sockets, steps, end });
     teller.flush();
     Ok(())
 }
@@ -102,6 +105,10 @@ struct Run<'a> {
     folder: Option<String>,
     /// The lines that each role still finds on its stdin.
     lines: Vec<std::vec::IntoIter<String>>,
+    /// What has come so far of the next line on the lab's own stdin.
+    line: Vec<u8>,
+    /// The outside world, until the run is over.
+    stage: Option<Stage>,
 }
 
 impl<'a> Run<'a> {
@@ -127,10 +134,22 @@ impl<'a> Run<'a> {
             names: Names::new(),
             folder: None,
             lines: lines.collect(),
+            line: Vec::new(),
+            stage: request.scenario.as_ref().map(|scene| {
+                let own = |name: &str| {
+                    let mut set = request.roles.iter().flat_map(|part| &part.env);
+                    set.find(|(known, _)| known == name).map(|(_, value)| value.clone())
+                };
+                let variable = |name: &str| own(name).or_else(|| std::env::var(name).ok());
+                Stage::new(&scene.plan, scene.seed, &variable)
+            }),
         })
     }
 
-    fn go(&mut self, teller: &mut Teller) -> Result<(Vec<crate::event::Socket>, End)> {
+    fn go(&mut self, teller: &mut Teller) -> Result<(Vec<Socket>, Vec<event::Step>, End)> {
+        if let Some(stage) = &mut self.stage {
+            stage.set_up(&mut self.tracer)?;
+        }
         self.start_those(|part| matches!(part.begin, Begin::AtOnce))?;
         if self.started.is_empty() {
             self.start_next_in_turn()?;
@@ -146,22 +165,30 @@ impl<'a> Run<'a> {
                 }
                 Step::Quiet => {
                     teller.flush();
-                    if self.start_next_in_turn()? || self.type_line() || self.advance()? {
+                    if self.start_next_in_turn()?
+                        || self.play_on()?
+                        || self.type_line()
+                        || self.advance()?
+                    {
                         continue;
                     }
                     break self.judge();
                 }
-                Step::Over if self.start_next_in_turn()? => {}
+                // What was sent to a peer is there though the program is not.
+                Step::Over if self.start_next_in_turn()? || self.play_on()? => {}
                 Step::Over => break Reason::Finished,
                 Step::Stop(reason) => break reason,
             }
         };
+        let mut stage = self.stage.take();
+        let steps = stage.as_mut().map(|stage| stage.steps(&mut self.tracer)).unwrap_or_default();
         let (events, mut end) = self.tracer.finish(reason);
+        stage.map(Stage::leave);
         for event in events {
             teller.tell(&Told::Event(Box::new(event)));
         }
         self.complete(&mut end);
-        Ok((self.tracer.sockets(), end))
+        Ok((self.tracer.sockets(), steps, end))
     }
 
     fn start(&mut self, place: usize) -> Result<()> {
@@ -212,11 +239,26 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Brings the scenario on; false if there is none, or it is over.
+    fn play_on(&mut self) -> Result<bool> {
+        match &mut self.stage {
+            Some(stage) => stage.go_on(&mut self.tracer),
+            None => Ok(false),
+        }
+    }
+
     /// Gives the first role that waits for a line its next one, or end of file. False if nobody waits, or
     /// if whoever does is to wait for ever.
     fn type_line(&mut self) -> bool {
         let Some(role) = self.tracer.waits_for_input() else { return false };
+        if self.tracer.type_rest(role) {
+            return true;
+        }
         let place = self.started[role];
+        let name = &self.request.roles[place].name;
+        if self.stage.as_ref().is_some_and(|stage| stage.types_for(name)) {
+            return false;
+        }
         match &self.request.roles[place].input {
             Input::Idle => false,
             Input::Lines(_) => match self.lines[place].next() {
@@ -224,13 +266,12 @@ impl<'a> Run<'a> {
                 None => self.end_input(role),
             },
             Input::FromLab => {
-                let mut line = Vec::new();
-                let read = BufReader::with_capacity(1, std::io::stdin().lock())
-                    .read_until(b'\n', &mut line);
-                match read {
-                    Ok(1..) => self.tracer.type_in(role, &line),
-                    _ => self.end_input(role),
+                let Some(ended) = read_line(&mut self.line) else { return true };
+                let line = std::mem::take(&mut self.line);
+                if ended && line.is_empty() {
+                    return self.end_input(role);
                 }
+                self.tracer.type_in(role, &line)
             }
         }
     }
@@ -272,5 +313,30 @@ impl<'a> Run<'a> {
                 RoleEnd { role: part.name.clone(), how: how.unwrap_or(Ending::NeverStarted) }
             })
             .collect();
+    }
+}
+
+/// Goes on reading a line of the lab's stdin, a byte at a time, since what follows it is somebody else's; says whether the
+/// input has ended. `None`: it is not complete yet, and it is time to look whether the run is to end.
+fn read_line(line: &mut Vec<u8>) -> Option<bool> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let stdin = std::io::stdin();
+    const LOOK_UP: u16 = 100;
+    loop {
+        let mut wanted = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut wanted, PollTimeout::from(LOOK_UP)) {
+            Ok(1..) => {}
+            Ok(_) | Err(Errno::EINTR) => return None,
+            Err(_) => return Some(true),
+        }
+        let mut byte = [0];
+        match nix::unistd::read(&stdin, &mut byte) {
+            Ok(1..) => line.extend(byte),
+            Err(Errno::EINTR) => return None,
+            _ => return Some(true),
+        }
+        if byte == *b"\n" {
+            return Some(false);
+        }
     }
 }

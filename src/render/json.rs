@@ -149,7 +149,7 @@ fn ordinal(n: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::timeline::sample;
 
@@ -216,7 +216,11 @@ mod tests {
     const SCHEMA: &str = include_str!("../../book/src/reference/recording.schema.json");
 
     /// Whether a value is as the schema says: as much of JSON Schema as ours needs.
-    fn conforms(value: &Value, schema: &Value, root: &Value) -> std::result::Result<(), String> {
+    pub fn conforms(
+        value: &Value,
+        schema: &Value,
+        root: &Value,
+    ) -> std::result::Result<(), String> {
         let wrong = |why: &str| Err(format!("{why}: {value}"));
         if let Some(path) = schema["$ref"].as_str() {
             let target = root.pointer(&path[1..]).ok_or(path)?;

@@ -44,6 +44,8 @@ pub struct Description {
     pub send_timeout: u64,
     /// The local and the remote address, once connected.
     pub endpoints: Option<(SockAddr, SockAddr)>,
+    /// For a socket of a peer, which is no program: how that stands.
+    pub outside: Option<Outside>,
     /// It was put into an epoll instance with EPOLLET.
     pub edge_triggered: bool,
     /// For an epoll instance: what it was told to watch.
@@ -54,6 +56,15 @@ pub struct Description {
     pub timer: Option<Timer>,
     /// Times that it fired with nothing else happening.
     pub timer_fires: u32,
+}
+
+/// How a socket stands that belongs to the outside world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outside {
+    Open,
+    /// It is open, but drops all that comes in.
+    Vanished,
+    Closed,
 }
 
 /// A timer of a timerfd or of setitimer(2).
@@ -95,6 +106,7 @@ impl Descriptors {
             receive_timeout: 0,
             send_timeout: 0,
             endpoints: None,
+            outside: None,
             edge_triggered: false,
             watched: Vec::new(),
             timer_clock: libc::CLOCK_MONOTONIC,
@@ -117,6 +129,10 @@ impl Descriptors {
         self.all.iter().enumerate().map(|(at, description)| (Open(at), description))
     }
 
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Description> {
+        self.all.iter_mut()
+    }
+
     /// The public id, given on first mention.
     pub fn id(&mut self, open: Open) -> SocketId {
         if let Some(id) = self.all[open.0].id {
@@ -126,6 +142,11 @@ impl Descriptors {
         let id = SocketId(self.named);
         self.all[open.0].id = Some(id);
         id
+    }
+
+    /// The public id, if any event has spoken of it.
+    pub fn known_id(&self, open: Open) -> Option<SocketId> {
+        self.all[open.0].id
     }
 
     /// What events have spoken of, in order of first mention.

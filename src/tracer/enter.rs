@@ -78,7 +78,7 @@ impl Tracer {
             );
         }
         if self.is_serial() {
-            if let Some(result) = self.answer_about_time(key, &raw, memory) {
+            if let Some(result) = self.answer_about_time(key, &call.at, memory) {
                 let shown = if is_alarm(&raw) { Shown::Yes } else { Shown::No };
                 return self.answer(key, stopped, call, result, shown, None);
             }
@@ -90,7 +90,7 @@ impl Tracer {
         }
         match plan {
             Plan::Pass => {
-                self.count(false, Shown::No);
+                self.count_passed();
                 stopped.resume(0)
             }
             Plan::Answer(result, shown, note) => {
@@ -106,6 +106,9 @@ impl Tracer {
                 }
                 if self.is_serial() {
                     call.limit = self.limit_of(&call, memory);
+                    if let Some(at) = time_limits::passed_deadline(&raw, memory, &self.clock) {
+                        timers::borrow_zeroes::<16>(&mut call, memory, at);
+                    }
                 }
                 self.prepare(key, &mut call, memory);
                 self.ask_kernel(key, stopped, call, true)
@@ -123,7 +126,23 @@ impl Tracer {
             // A socket that the program was started with.
             return (self.adopt(key, tid, table, fd), false);
         }
+        if open.is_none() && is_write(raw) && self.settings.streams == Streams::Own {
+            // Node opens its terminal a second time by name.
+            let terminal = self.terminal_behind(key, fd);
+            if let Some(stdout) = terminal {
+                self.descriptors.set(table, fd, stdout);
+                return (terminal, false);
+            }
+        }
         (open, open.is_none() && self.descriptors.was_closed(table, fd))
+    }
+
+    /// The role's stdout, if `fd` is another way to its terminal.
+    fn terminal_behind(&self, key: Key, fd: i32) -> Option<Open> {
+        let thread = self.threads.get(&key)?;
+        let role = &self.roles[thread.role];
+        let device = super::proc::device(thread.tid, fd)?;
+        (Some(device) == role.terminal_device).then_some(role.stdout)
     }
 
     fn plan(&mut self, key: Key, call: &InFlight, was_closed: bool) -> Plan {
@@ -205,6 +224,9 @@ impl Tracer {
             } else {
                 Shown::No
             }),
+            libc::SYS_setitimer if raw.args[0] as i32 == libc::ITIMER_REAL => {
+                Plan::Watch(Shown::Yes)
+            }
             libc::SYS_futex
             | libc::SYS_sched_getaffinity
             | libc::SYS_semop
@@ -216,6 +238,14 @@ impl Tracer {
             | libc::SYS_mq_timedsend
             | libc::SYS_getitimer
             | libc::SYS_setitimer
+            | libc::SYS_timer_create
+            | libc::SYS_timer_settime
+            | libc::SYS_timer_gettime
+            | libc::SYS_timer_delete
+            | libc::SYS_rt_sigqueueinfo
+            | libc::SYS_rt_tgsigqueueinfo
+            | libc::SYS_pidfd_send_signal
+            | libc::SYS_semctl
             | libc::SYS_unshare => Plan::Watch(Shown::No),
             _ => Plan::Watch(Shown::Yes),
         }
@@ -294,10 +324,7 @@ impl Tracer {
             registers.set_arg(0, raw.args[0] & !UNTRACED);
             registers.write()?;
         }
-        let pid = self.process_of(key);
-        let cpu = super::proc::cpu_time(pid);
         let Some(thread) = self.threads.get_mut(&key) else { return Ok(()) };
-        thread.cpu_at_resume = cpu;
         let ends = call.call.syscall == "exit" || call.call.syscall == "exit_group";
         if ends {
             self.emit(key, call, None, None);
@@ -333,9 +360,10 @@ impl Tracer {
     /// Counts calls that lead nowhere, which end a run that spins.
     pub(super) fn count(&mut self, moved: bool, shown: Shown) {
         if moved && shown == Shown::Yes {
-            (self.idle_recorded, self.idle_hidden) = (0, 0);
-            self.threads.values_mut().for_each(|thread| thread.idle_fires = 0);
-            self.processes.iter_mut().for_each(|process| process.alarm_fires = 0);
+            (self.idle_recorded, self.idle_hidden, self.idle_passed) = (0, 0, 0);
+            if std::mem::take(&mut self.has_fired) {
+                self.forget_fires();
+            }
             return;
         }
         if !self.is_serial() {
@@ -348,6 +376,20 @@ impl Tracer {
         *counter += 1;
         if *counter > bound {
             let what = format!("{bound} calls in a row moved nothing: the program spins");
+            self.stop.get_or_insert(crate::event::Reason::Limit { what });
+        }
+    }
+
+    fn count_passed(&mut self) {
+        if !self.is_serial() {
+            return;
+        }
+        self.idle_passed += 1;
+        if self.idle_passed > bounds::IDLE_PASSED {
+            let what = format!(
+                "{} calls in a row touched no socket: the program spins",
+                bounds::IDLE_PASSED
+            );
             self.stop.get_or_insert(crate::event::Reason::Limit { what });
         }
     }
@@ -418,15 +460,22 @@ impl Tracer {
             // sin_port and sin6_port stand at the same place, in network byte order.
             let port = memory.bytes(raw.args[1] + 2).map(u16::from_be_bytes);
             if let Some(port @ 1..) = port {
-                if port >= self.next_port {
-                    self.next_port = port.checked_add(1).unwrap_or(super::FIRST_PORT);
-                }
+                self.bound_ports.insert(port);
                 return;
             }
         }
+        // A socket that dials the port that it is given would be connected to itself.
+        let dialled = match raw.nr as libc::c_long {
+            libc::SYS_connect => memory.bytes(raw.args[1] + 2).map(u16::from_be_bytes),
+            libc::SYS_sendto => memory.bytes(raw.args[4] + 2).map(u16::from_be_bytes),
+            _ => None,
+        };
+        let usable = |port: &u16| Some(*port) != dialled && !self.bound_ports.contains(port);
+        let (before, after) = (super::LOWEST_PORT..self.next_port, self.next_port..=u16::MAX);
+        let Some(port) = after.chain(before).find(usable) else { return };
         let (pid, fd) = (self.process_of(key), raw.args[0] as i32);
-        if self.kernel.fix_port(pid, fd, self.next_port) {
-            self.next_port = self.next_port.checked_add(1).unwrap_or(super::FIRST_PORT);
+        if self.kernel.fix_port(pid, fd, port) {
+            self.next_port = port.checked_add(1).unwrap_or(super::LOWEST_PORT);
         }
     }
 
@@ -523,6 +572,10 @@ fn descriptor_argument(raw: &Raw) -> Option<usize> {
     }
 }
 
+fn is_write(raw: &Raw) -> bool {
+    matches!(raw.nr as libc::c_long, libc::SYS_write | libc::SYS_writev)
+}
+
 /// Calls that only sockets answer.
 fn is_socket_call(raw: &Raw) -> bool {
     matches!(
@@ -567,6 +620,8 @@ fn wakes(raw: &Raw) -> Wakes {
         | libc::SYS_getrandom
         | libc::SYS_sched_getaffinity
         | libc::SYS_sched_yield
+        | libc::SYS_nanosleep
+        | libc::SYS_clock_nanosleep
         | libc::SYS_rt_sigaction => Wakes::Nobody,
         libc::SYS_exit
         | libc::SYS_exit_group
@@ -576,7 +631,10 @@ fn wakes(raw: &Raw) -> Wakes {
         | libc::SYS_clone3
         | libc::SYS_kill
         | libc::SYS_tkill
-        | libc::SYS_tgkill => Wakes::All,
+        | libc::SYS_tgkill
+        | libc::SYS_rt_sigqueueinfo
+        | libc::SYS_rt_tgsigqueueinfo
+        | libc::SYS_pidfd_send_signal => Wakes::All,
         #[cfg(target_arch = "x86_64")]
         libc::SYS_fork | libc::SYS_vfork => Wakes::All,
         _ => Wakes::Descriptors,

@@ -28,7 +28,7 @@ const RECORDED: &[libc::c_long] = &[
     libc::SYS_exit, libc::SYS_exit_group, libc::SYS_wait4, libc::SYS_waitid,
     libc::SYS_kill, libc::SYS_tkill, libc::SYS_tgkill, libc::SYS_rt_sigaction, libc::SYS_rt_sigsuspend,
     libc::SYS_rt_sigtimedwait, libc::SYS_restart_syscall,
-    libc::SYS_nanosleep, libc::SYS_clock_nanosleep,
+    libc::SYS_nanosleep, libc::SYS_clock_nanosleep, libc::SYS_setitimer, libc::SYS_timer_settime,
     libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register,
     #[cfg(target_arch = "x86_64")] libc::SYS_poll,
     #[cfg(target_arch = "x86_64")] libc::SYS_select,
@@ -41,6 +41,7 @@ const RECORDED: &[libc::c_long] = &[
     #[cfg(target_arch = "x86_64")] libc::SYS_fork,
     #[cfg(target_arch = "x86_64")] libc::SYS_vfork,
     #[cfg(target_arch = "x86_64")] libc::SYS_pause,
+    #[cfg(target_arch = "x86_64")] libc::SYS_alarm,
 ];
 
 /// What else must stop where one thread runs at a time and the clock is the lab's.
@@ -48,11 +49,12 @@ const RECORDED: &[libc::c_long] = &[
 const SCHEDULED: &[libc::c_long] = &[
     libc::SYS_futex, libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_sched_setaffinity,
     libc::SYS_clock_gettime, libc::SYS_gettimeofday, libc::SYS_getrandom,
-    libc::SYS_setitimer, libc::SYS_getitimer,
+    libc::SYS_getitimer,
+    libc::SYS_timer_create, libc::SYS_timer_gettime, libc::SYS_timer_delete,
+    libc::SYS_rt_sigqueueinfo, libc::SYS_rt_tgsigqueueinfo, libc::SYS_pidfd_send_signal, libc::SYS_semctl,
     libc::SYS_semtimedop, libc::SYS_semop, libc::SYS_msgrcv, libc::SYS_msgsnd, libc::SYS_flock,
     libc::SYS_mq_timedreceive, libc::SYS_mq_timedsend,
     #[cfg(target_arch = "x86_64")] libc::SYS_time,
-    #[cfg(target_arch = "x86_64")] libc::SYS_alarm,
 ];
 
 /// The bit that tells a call through the x32 table from a native one.

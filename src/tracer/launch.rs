@@ -294,8 +294,11 @@ fn settle_in(prepared: &Prepared) -> i32 {
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
-        // Rust ignores SIGPIPE; programs are to meet it as they would without the lab.
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        // Rust ignores SIGPIPE, nohup SIGHUP, a shell's background SIGINT: a program is to meet each signal as it is
+        // by default, or what it does would depend on who started the lab.
+        for signal in 1..=libc::SIGRTMAX() {
+            libc::signal(signal, libc::SIG_DFL);
+        }
         0
     }
 }
@@ -357,6 +360,8 @@ fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
 /// A pipe for stdin and a raw terminal for stdout and stderr: programs flush as before a person.
 fn own_streams() -> std::result::Result<(Ours, [OwnedFd; 3]), Errno> {
     let (stdin, fill) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+    // Only the lab's end: the program's is another description.
+    nix::fcntl::fcntl(&fill, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     let (mut master, mut slave) = (-1, -1);
     let size = libc::winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: cfmakeraw and openpty fill what they are given; both descriptors are then ours.

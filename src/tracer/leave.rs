@@ -8,6 +8,7 @@ use crate::event::{Arg, Bytes, Event, Kind, SockAddr, SocketId, Value};
 use super::descriptors::{Open, Table};
 use super::handlers;
 use super::memory::Tracee;
+use super::netlink;
 use super::proc::{self, Link};
 use super::settle::Wakes;
 use super::stop::{Gone, Stopped};
@@ -38,7 +39,13 @@ impl Tracer {
             Shown::IfBadDescriptor => Shown::No,
             shown => shown,
         };
-        self.count(is_progress(&call, result), shown);
+        // The ticks of a timer are time that passes.
+        let ticks = call.open.is_some_and(|open| self.descriptors.get(open).kind == Kind::TimerFd);
+        // One that had to wait for its time is bounded by how often a timer fires.
+        if !(call.blocked && call.limit.is_some() && self.is_serial()) || is_progress(&call, result)
+        {
+            self.count(is_progress(&call, result) && !ticks, shown);
+        }
         let told = self.result_in_weather(&mut call, result);
         if told != result {
             let mut registers = stopped.registers()?;
@@ -432,6 +439,23 @@ impl Tracer {
                 }
                 None
             }
+            libc::SYS_setitimer | libc::SYS_timer_settime => {
+                self.note_real_timer(key, &raw, memory);
+                None
+            }
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_alarm => {
+                self.note_real_timer(key, &raw, memory);
+                None
+            }
+            libc::SYS_timer_create => {
+                self.made_timer(key, call, memory);
+                None
+            }
+            libc::SYS_timer_delete => {
+                self.deleted_timer(key, args[0] as i32);
+                None
+            }
             libc::SYS_sched_getaffinity => {
                 self.show_affinity(memory, args[2], result);
                 None
@@ -491,7 +515,12 @@ impl Tracer {
 
     /// Finds the other end of a connection among the sockets of this run.
     fn learn_endpoints(&mut self, open: Open, pid: i32, fd: i32) {
-        let Some((local, remote)) = self.kernel.endpoints(pid, fd) else { return };
+        if let Some((local, remote)) = self.kernel.endpoints(pid, fd) {
+            self.set_endpoints(open, local, remote);
+        }
+    }
+
+    pub(super) fn set_endpoints(&mut self, open: Open, local: SockAddr, remote: SockAddr) {
         let found = match &local {
             SockAddr::Unix { .. } | SockAddr::Abstract { .. } => {
                 let inode = self.descriptors.get(open).inode;
@@ -626,6 +655,14 @@ impl Tracer {
         }
         if result >= 0 && self.is_serial() {
             self.note_options(call, memory);
+            let asks_routes = |open: Open| {
+                matches!(&self.descriptors.get(open).kind,
+                    Kind::Socket { domain, protocol, .. }
+                        if domain == "AF_NETLINK" && protocol == "NETLINK_ROUTE")
+            };
+            if call.open.is_some_and(asks_routes) {
+                netlink::forget_stamps(call.raw(), result, memory);
+            }
         }
     }
 }
@@ -665,7 +702,7 @@ fn is_progress(call: &InFlight, result: i64) -> bool {
     }
 }
 
-fn socket_kind(domain: i32, type_: i32, protocol: i32) -> Kind {
+pub(super) fn socket_kind(domain: i32, type_: i32, protocol: i32) -> Kind {
     Kind::Socket {
         domain: decode::socket_domain(domain).into_owned(),
         type_: decode::socket_type(type_).into_owned(),

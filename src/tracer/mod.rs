@@ -25,6 +25,9 @@ mod leave;
 pub mod limits;
 mod locate;
 mod memory;
+mod netlink;
+mod outside;
+mod posix_timers;
 mod proc;
 mod registers;
 mod settle;
@@ -35,14 +38,14 @@ mod tracees;
 mod waits;
 pub mod weather;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
 use crate::error::{Error, Obstacle, Result};
-use crate::event::{End, Ending, Event, Reason, RoleEnd, Schedule, SockAddr, Socket};
+use crate::event::{End, Ending, Event, Reason, RoleEnd, Schedule, SockAddr, Socket, SocketState};
 
 use clock::Clock;
 use descriptors::Descriptors;
@@ -53,6 +56,7 @@ use stop::{Gone, Stopped};
 use tracees::{Held, Key, Process, Role, Thread};
 use weather::{Faults, Weather};
 
+pub use outside::Act;
 pub use settle::{catch_signals, was_interrupted};
 
 /// What the tracer must ask of the kernel's sockets, through descriptors of the tracees.
@@ -73,6 +77,8 @@ pub trait Kernel {
     fn unix_peer(&self, inode: u64) -> Option<u64>;
     /// Whether a TCP socket whose inode `is_ours` has sent what is not acknowledged yet.
     fn has_unacknowledged(&self, is_ours: &dyn Fn(u64) -> bool) -> bool;
+    /// Every TCP socket of this network, with its inode: 0 where no process owns it any more, or not yet.
+    fn tcp_states(&self) -> Vec<(u64, SocketState)>;
 }
 
 /// How a run is to be recorded.
@@ -141,16 +147,25 @@ mod bounds {
     pub const STREAK: u32 = 500;
     /// Recorded calls in a row that moved nothing: `recv` of an ended stream, EAGAIN.
     pub const IDLE_RECORDED: u32 = 5_000;
-    /// Unrecorded calls in a row (looks at the clock, yields).
-    pub const IDLE_HIDDEN: u32 = 200_000;
+    /// Unrecorded calls in a row (looks at the clock, locks, yields): more than a program makes that computes for
+    /// some seconds.
+    pub const IDLE_HIDDEN: u32 = 2_000_000;
+    /// Calls in a row that are not even looked at the return of: reads of files, mostly.
+    pub const IDLE_PASSED: u32 = 20_000_000;
     /// Times that one timer fires with nothing else happening.
     pub const IDLE_TIMERS: u32 = 200;
+    /// The same for a program that waits for nothing but time, where nobody waits for somebody outside either: it may
+    /// well be on its way to an end.
+    pub const IDLE_SLEEPS: u32 = 10_000;
     /// Events of one run in lockstep.
     pub const EVENTS: u64 = 1_000_000;
     /// Bytes of the programs' data that one recording keeps.
     pub const BYTES: u64 = 64 << 20;
     /// Processor time without a call after which another thread is let in.
     pub const COMPUTES: Duration = Duration::from_secs(1);
+    /// Processor time without a call after which a timer of somebody else fires: time passes for those who compute,
+    /// too.
+    pub const COMPUTES_LONG: Duration = Duration::from_secs(4);
     /// Processor time without a call after which the run is ended.
     pub const COMPUTES_FOR_EVER: Duration = Duration::from_secs(10);
 }
@@ -180,6 +195,8 @@ pub struct Tracer {
     faults: Faults,
     locator: Locator,
     next_port: u16,
+    /// Ports that programs have bound by number: no socket is given one of these.
+    bound_ports: HashSet<u16>,
 
     /// Who holds the token: the thread that was resumed last.
     current: Option<Key>,
@@ -189,6 +206,9 @@ pub struct Tracer {
     streak: u32,
     idle_recorded: u32,
     idle_hidden: u32,
+    idle_passed: u32,
+    /// A timer has fired since something moved.
+    has_fired: bool,
     backlog: proc::Backlog,
     stop: Option<Reason>,
 
@@ -230,12 +250,15 @@ impl Tracer {
             descriptors: Descriptors::default(),
             clock: Clock::default(),
             next_port: FIRST_PORT,
+            bound_ports: HashSet::new(),
             current: None,
             woken: settle::Wakes::All,
             rotate: false,
             streak: 0,
             idle_recorded: 0,
             idle_hidden: 0,
+            idle_passed: 0,
+            has_fired: false,
             backlog: proc::Backlog::open(),
             stop: None,
             seq: 0,
@@ -266,7 +289,13 @@ impl Tracer {
         let tid = launched.tid;
         let (ours, failure) = launched.go();
         self.add_role(name, tid, ours, failure);
-        self.await_exec(tid, program)
+        self.await_exec(tid, program)?;
+        if self.settings.streams == Streams::Own
+            && let Some(role) = self.roles.last_mut()
+        {
+            role.terminal_device = proc::device(tid, 1);
+        }
+        Ok(())
     }
 
     /// Whether one thread runs at a time.
@@ -303,7 +332,7 @@ impl Tracer {
                     continue;
                 }
                 let chosen = self.choose();
-                if chosen.is_none() && self.await_acknowledgement() {
+                if chosen.is_none() && (self.somebody_moved() || self.await_acknowledgement()) {
                     continue;
                 }
                 chosen
@@ -355,6 +384,13 @@ impl Tracer {
         let Some(held) = self.threads.get_mut(&key).and_then(|thread| thread.held.take()) else {
             return;
         };
+        // But not for a thread that was interrupted for computing too long.
+        if !matches!(held, Held::Ready(_)) && self.is_serial() {
+            let cpu = proc::cpu_time(self.process_of(key));
+            if let Some(thread) = self.threads.get_mut(&key) {
+                thread.cpu_at_resume = cpu;
+            }
+        }
         let done = match held {
             Held::Ready(stopped) => stopped.resume(0),
             Held::Entry(stopped, at) => self.enter(key, stopped, at),
@@ -374,9 +410,18 @@ impl Tracer {
     /// Gives a role a piece of text on its stdin. False if it has none of the lab's, or it was closed.
     pub fn type_in(&mut self, role: usize, text: &[u8]) -> bool {
         self.woken = settle::Wakes::All;
-        let stdin = self.roles.get(role).and_then(|role| role.stdin.as_ref());
-        // A pipe holds 64 KiB; a line of a scenario fits.
-        stdin.is_some_and(|stdin| nix::unistd::write(stdin, text) == Ok(text.len()))
+        let Some(role) = self.roles.get_mut(role).filter(|role| role.stdin.is_some()) else {
+            return false;
+        };
+        role.to_type.extend(text);
+        role.fill_stdin()
+    }
+
+    /// Goes on with what did not fit into the role's stdin at once. False if there is nothing left, or nobody to
+    /// read it.
+    pub fn type_rest(&mut self, role: usize) -> bool {
+        self.woken = settle::Wakes::All;
+        self.roles.get_mut(role).is_some_and(|role| !role.to_type.is_empty() && role.fill_stdin())
     }
 
     /// Ends a role's stdin.
@@ -460,6 +505,9 @@ impl Drop for Tracer {
 
 /// The first port that the kernel is made to choose for sockets without one.
 pub const FIRST_PORT: u16 = 41_000;
+
+/// Where the choice goes on after the highest one.
+const LOWEST_PORT: u16 = 10_000;
 
 /// A small generator (SplitMix64): the same numbers for the same seed on every machine.
 pub struct Random(u64);

@@ -25,9 +25,11 @@ pub enum Doing {
 
 impl Sleep {
     pub fn of(tid: i32) -> Sleep {
+        // Below task/ the kernel tells of the thread alone; above it adds up the times of all threads of the process on
+        // every look.
         Sleep {
             tid,
-            stat: File::open(format!("/proc/{tid}/stat")).ok(),
+            stat: File::open(format!("/proc/{tid}/task/{tid}/stat")).ok(),
             syscall: File::open(format!("/proc/{tid}/syscall")).ok(),
         }
     }
@@ -57,6 +59,26 @@ impl Sleep {
             return Doing::Running;
         }
         Doing::Asleep
+    }
+}
+
+impl Sleep {
+    /// Whether the thread sleeps in a call that has a time limit, among those that are not followed.
+    pub fn is_for_a_time(&self) -> bool {
+        let mut buf = [0u8; 512];
+        let said = String::from_utf8_lossy(read_at_start(&self.syscall, &mut buf));
+        let mut words = said.split_ascii_whitespace();
+        let Some(nr) = words.next().and_then(|nr| nr.parse::<libc::c_long>().ok()) else {
+            return false;
+        };
+        // Whether argument `at` is not a null pointer.
+        let mut has = |at: usize| words.nth(at).is_some_and(|word| word != "0x0");
+        match nr {
+            libc::SYS_futex | libc::SYS_semtimedop => has(3),
+            libc::SYS_mq_timedreceive | libc::SYS_mq_timedsend | libc::SYS_io_getevents => has(4),
+            libc::SYS_restart_syscall => true,
+            _ => false,
+        }
     }
 }
 
@@ -96,6 +118,13 @@ pub fn link(tid: i32, fd: i32) -> Option<Link> {
         Some(name) => Some(Link::Anonymous(name.trim_matches(['[', ']']).to_string())),
         None => Some(Link::Other),
     }
+}
+
+/// The device behind a descriptor, if that is a character device: a terminal, /dev/null.
+pub fn device(tid: i32, fd: i32) -> Option<u64> {
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    let about = std::fs::metadata(format!("/proc/{tid}/fd/{fd}")).ok()?;
+    about.file_type().is_char_device().then(|| about.rdev())
 }
 
 /// The descriptors that a process has open.

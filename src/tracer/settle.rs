@@ -51,14 +51,14 @@ impl Tracer {
             let awake =
                 self.current.filter(|&key| self.is_awake(key)).or_else(|| self.first_awake());
             if let Some(key) = awake {
-                self.pause(&mut looks, Some(key));
+                self.pause(&mut looks, Some(key))?;
                 continue;
             }
             // All sleep or stand, so no packet is sent any more; wait until those under way have
             // arrived, and look again at whom they woke.
             if matches!(self.woken, Wakes::Descriptors | Wakes::All) {
                 if self.backlog.is_busy() {
-                    self.pause(&mut looks, None);
+                    self.pause(&mut looks, None)?;
                     continue;
                 }
                 if self.first_awake().is_some() {
@@ -91,6 +91,17 @@ impl Tracer {
                 }
             }
         }
+    }
+
+    /// Looks at everybody once more before it is said that nobody can move: a call that is not followed may have woken
+    /// somebody (an inotify watch, a signal of the kernel's own).
+    pub(super) fn somebody_moved(&mut self) -> bool {
+        self.woken = Wakes::All;
+        let moved = stop::has_pending_stop_of_any() || self.anybody_awake();
+        if !moved {
+            self.woken = Wakes::Nobody;
+        }
+        moved
     }
 
     /// Whether any thread runs.
@@ -147,31 +158,33 @@ impl Tracer {
     }
 
     /// Gives way to the tracees; after many looks sleeps until a status comes or a moment has passed.
-    fn pause(&mut self, looks: &mut u32, awake: Option<Key>) {
+    fn pause(&mut self, looks: &mut u32, awake: Option<Key>) -> Result<()> {
         *looks += 1;
         if *looks <= PATIENT_LOOKS {
             // SAFETY: sched_yield takes nothing and cannot fail.
             unsafe { libc::sched_yield() };
-            return;
+            return Ok(());
         }
         let doublings = ((*looks - PATIENT_LOOKS) / 4).min(7);
         await_child_signal(Duration::from_micros(20 << doublings));
         self.mind_memory();
         if let Some(key) = awake {
-            self.mind_computing(key);
+            self.mind_computing(key)?;
         }
+        Ok(())
     }
 
     /// A thread that computes without a call keeps the others waiting: after a second of processor time one of them is
     /// let in, after ten the run is ended.
-    fn mind_computing(&mut self, key: Key) {
-        let Some(thread) = self.threads.get(&key) else { return };
+    fn mind_computing(&mut self, key: Key) -> Result<()> {
+        let Some(thread) = self.threads.get(&key) else { return Ok(()) };
         let used = proc::cpu_time(self.processes[thread.process].pid);
         if let Some(limits) = self.settings.limits
             && used > limits.cpu.saturating_mul(1_000_000_000)
         {
             let role = &self.roles[key.0].name;
-            return self.end_for(format!("{role} used {} s of processor time", limits.cpu));
+            self.end_for(format!("{role} used {} s of processor time", limits.cpu));
+            return Ok(());
         }
         let used = Duration::from_nanos(used.saturating_sub(thread.cpu_at_resume));
         let others_wait = self.threads.iter().any(|(&other, it)| other != key && it.held.is_some());
@@ -185,7 +198,11 @@ impl Tracer {
         } else if used > bounds::COMPUTES && others_wait && !self.rotate {
             self.rotate = true;
             let _ = stop::interrupt(thread.tid);
+        } else if used > bounds::COMPUTES_LONG && !others_wait {
+            // timeout(1) over a program that never ends: whoever waits for his time has his turn.
+            self.fire_earliest()?;
         }
+        Ok(())
     }
 
     /// Whether the run is to end now: the user said so, or its time is up.

@@ -79,6 +79,13 @@ pub fn of(raw: &Raw, memory: Tracee, clock: &Clock) -> Option<TimeLimit> {
             let wait = futex_wait(args[1] as i32, time, clock)?;
             limit(wait, -i64::from(libc::ETIMEDOUT), Entered::WithArg(3, NULL))
         }
+        libc::SYS_semtimedop => {
+            limit(memory.time(args[3], 1)?, -i64::from(libc::EAGAIN), Entered::WithArg(3, NULL))
+        }
+        libc::SYS_mq_timedreceive | libc::SYS_mq_timedsend => {
+            let wait = clock.until(libc::CLOCK_REALTIME, memory.time(args[4], 1)?);
+            limit(wait, -i64::from(libc::ETIMEDOUT), Entered::WithArg(4, NULL))
+        }
         libc::SYS_nanosleep => sleep(limit(memory.time(args[0], 1)?, 0, Entered::AsPpoll), args[1]),
         libc::SYS_clock_nanosleep => {
             let time = memory.time(args[2], 1)?;
@@ -88,6 +95,24 @@ pub fn of(raw: &Raw, memory: Tracee, clock: &Clock) -> Option<TimeLimit> {
         }
         _ => None,
     }
+}
+
+/// Where the call's deadline stands in memory, if it is one that the programs' clock has passed already.
+///
+/// The kernel's own clocks may be far behind the programs', or far before them: it must not be shown such a deadline.
+pub fn passed_deadline(raw: &Raw, memory: Tracee, clock: &Clock) -> Option<u64> {
+    let args = raw.args;
+    let (addr, left) = match raw.nr as libc::c_long {
+        libc::SYS_futex => (args[3], futex_wait(args[1] as i32, memory.time(args[3], 1)?, clock)?),
+        libc::SYS_clock_nanosleep if args[1] as i32 & libc::TIMER_ABSTIME != 0 => {
+            (args[2], clock.until(args[0] as i32, memory.time(args[2], 1)?))
+        }
+        libc::SYS_mq_timedreceive | libc::SYS_mq_timedsend => {
+            (args[4], clock.until(libc::CLOCK_REALTIME, memory.time(args[4], 1)?))
+        }
+        _ => return None,
+    };
+    (left == 0).then_some(addr)
 }
 
 fn sleep(limit: Option<TimeLimit>, remaining: u64) -> Option<TimeLimit> {

@@ -11,7 +11,7 @@ use super::descriptors::{Description, Open, Timer};
 use super::handlers;
 use super::memory::Tracee;
 use super::settle::{self, Wakes};
-use super::stop::{self, Status, Stopped, Why};
+use super::stop::{self, AtCall, Status, Stopped, Why};
 use super::time_limits::{self, Entered, TimeLimit};
 use super::tracees::{Held, InFlight, Key, Thread};
 use super::{Tracer, bounds};
@@ -23,6 +23,8 @@ enum Due {
     Call(Key),
     /// The alarm of a process (SIGALRM).
     Alarm(usize),
+    /// A timer of a process, by its id.
+    Timer(usize, i32),
     /// A timerfd.
     Descriptor(Open),
 }
@@ -31,10 +33,19 @@ impl Tracer {
     /// Lets the earliest timer fire, at once. False if there is none, or if those that there are have
     /// fired many times with nothing else happening.
     pub fn advance(&mut self) -> Result<bool> {
-        let Some((deadline, due)) = self.earliest() else { return Ok(self.await_handshake()) };
+        Ok(self.fire_earliest()? || self.await_handshake())
+    }
+
+    /// Lets the earliest timer fire; false if there is none.
+    pub(super) fn fire_earliest(&mut self) -> Result<bool> {
+        let Some((deadline, due)) = self.earliest() else { return Ok(false) };
         self.clock.jump(deadline);
-        self.note_wakes(Wakes::All);
+        self.has_fired = true;
+        if !matches!(due, Due::Call(_)) {
+            self.note_wakes(Wakes::All);
+        }
         match due {
+            // It is interrupted and stands at its return: nobody else notices.
             Due::Call(key) => self.expire_call(key),
             Due::Alarm(process) => {
                 let process = &mut self.processes[process];
@@ -43,6 +54,7 @@ impl Tracer {
                 // SAFETY: kill(2) takes plain numbers; the process is a living tracee of ours.
                 unsafe { libc::kill(process.pid, libc::SIGALRM) };
             }
+            Due::Timer(process, id) => self.expire_timer(process, id, deadline),
             Due::Descriptor(open) => {
                 let timer = self.descriptors.get(open).timer;
                 let description = self.descriptors.get_mut(open);
@@ -56,31 +68,96 @@ impl Tracer {
         Ok(true)
     }
 
+    /// Something has moved: what fires from now on fires for the first time.
+    pub(super) fn forget_fires(&mut self) {
+        self.threads.values_mut().for_each(|thread| thread.idle_fires = 0);
+        for process in &mut self.processes {
+            process.alarm_fires = 0;
+            process.timers.values_mut().for_each(|timer| timer.fires = 0);
+        }
+        self.descriptors.iter_mut().for_each(|description| description.timer_fires = 0);
+    }
+
+    /// How often one timer may fire with nothing else happening. A server that looks after its house now and
+    /// then has nothing to come to; a program that only sleeps a thousand times has.
+    pub(super) fn most_fires(&self) -> u32 {
+        let many = |fires: u32| fires >= bounds::IDLE_TIMERS;
+        let in_question = self.threads.values().any(|thread| many(thread.idle_fires))
+            || self.processes.iter().any(|process| {
+                many(process.alarm_fires) || process.timers.values().any(|timer| many(timer.fires))
+            })
+            || self.descriptors.iter().any(|(_, description)| many(description.timer_fires));
+        if in_question && !self.somebody_waits_for_the_world() {
+            bounds::IDLE_SLEEPS
+        } else {
+            bounds::IDLE_TIMERS
+        }
+    }
+
+    /// When the earliest timer is due, in virtual time.
+    pub(super) fn next_deadline(&self) -> Option<u64> {
+        self.earliest().map(|(deadline, _)| deadline)
+    }
+
     fn earliest(&self) -> Option<(u64, Due)> {
+        let most = self.most_fires();
         let calls = self.threads.iter().filter_map(|(&key, thread)| {
             let call = thread.call.as_ref().filter(|call| call.blocked && thread.held.is_none())?;
-            let fires = thread.idle_fires < bounds::IDLE_TIMERS && !thread.listening;
+            let fires = thread.idle_fires < most && !thread.listening;
             let limit = call.limit.filter(|_| fires)?;
             Some((limit.deadline, Due::Call(key)))
         });
         let alarms = self.processes.iter().enumerate().filter_map(|(at, process)| {
-            let fires = process.alive && process.alarm_fires < bounds::IDLE_TIMERS;
+            let fires = process.alive && process.alarm_fires < most;
             Some((process.alarm.filter(|_| fires)?.deadline, Due::Alarm(at)))
         });
         let descriptors = self.descriptors.iter().filter_map(|(open, description)| {
-            let fires = description.timer_fires < bounds::IDLE_TIMERS;
+            let fires = description.timer_fires < most;
             let timer = description.timer.filter(|_| fires && self.holder(open).is_some())?;
             Some((timer.deadline, Due::Descriptor(open)))
         });
-        calls.chain(alarms).chain(descriptors).min()
+        let timers = self.processes.iter().enumerate().flat_map(|(at, process)| {
+            let armed = process.timers.iter().filter(|(_, it)| process.alive && it.fires < most);
+            armed.filter_map(move |(&id, it)| Some((it.timer?.deadline, Due::Timer(at, id))))
+        });
+        calls.chain(alarms).chain(timers).chain(descriptors).min()
     }
 
     /// Whether the thread's wait will end when its time is up, where time is real.
     pub(super) fn ends_by_itself(&self, thread: &Thread) -> bool {
-        let Some(call) = &thread.call else { return false };
+        let process = &self.processes[thread.process];
+        if process.rings_until.is_some_and(|until| Instant::now() < until) {
+            return true;
+        }
+        // The free schedule does not stop at futexes.
+        let Some(call) = &thread.call else { return thread.sleep.is_for_a_time() };
         let limits = call.open.map(|open| self.descriptors.get(open));
         time_limits::of(call.raw(), Tracee(thread.tid), &self.clock).is_some()
             || limits.is_some_and(|limits| socket_limit(call.raw(), limits, 0).is_some())
+            || matches!(call.raw().nr as libc::c_long, libc::SYS_restart_syscall)
+    }
+
+    /// setitimer, alarm or timer_settime has succeeded where time is real: a signal may come.
+    pub(super) fn note_real_timer(&mut self, key: Key, raw: &Raw, memory: Tracee) {
+        const TIMER_ABSTIME: u64 = 1;
+        const LONG: Duration = Duration::from_secs(86_400 * 365);
+        let args = raw.args;
+        let times = |addr: u64, unit: i64| {
+            Some((memory.time(addr + 16, unit)?, memory.time(addr, unit)? > 0))
+        };
+        let set = match raw.nr as libc::c_long {
+            libc::SYS_setitimer => times(args[1], 1_000),
+            libc::SYS_timer_settime => {
+                times(args[2], 1).map(|(wait, again)| (wait, again || args[1] & TIMER_ABSTIME != 0))
+            }
+            _ => Some((args[0].saturating_mul(SECOND), false)),
+        };
+        let (Some((wait, for_ever)), Some(thread)) = (set, self.threads.get(&key)) else { return };
+        // The signal takes a moment to come.
+        let rings =
+            if for_ever { LONG } else { Duration::from_nanos(wait) + Duration::from_secs(1) };
+        let process = &mut self.processes[thread.process];
+        process.rings_until = (wait > 0).then(|| Instant::now() + rings.min(LONG));
     }
 
     /// A process and descriptor number through which `open` can be reached.
@@ -108,6 +185,7 @@ impl Tracer {
             match stop::wait_status(tid) {
                 Ok((_, Status::Stopped(Why::Return))) => break,
                 Ok((_, status)) => {
+                    self.note_wakes(Wakes::All);
                     self.on_status(tid, status);
                     return;
                 }
@@ -137,6 +215,8 @@ impl Tracer {
             .descriptors
             .iter()
             .filter(|(_, it)| matches!(&it.kind, Kind::Socket { protocol, .. } if protocol == "IPPROTO_TCP"))
+            // What a peer that has vanished drops is never acknowledged.
+            .filter(|(open, _)| !self.has_vanished(*open))
             .filter_map(|(_, it)| it.inode)
             .collect();
         if ours.is_empty() {
@@ -155,8 +235,7 @@ impl Tracer {
             }
         }
         // What the last acknowledgement brought about may have begun meanwhile.
-        self.note_wakes(Wakes::All);
-        stop::has_pending_stop_of_any() || self.anybody_awake()
+        self.somebody_moved()
     }
 
     /// A kernel timer that the lab does not hold either: a SYN that found the accept queue full is sent
@@ -183,21 +262,27 @@ impl Tracer {
 
     /// Answers what a program asks of the clock. `None` for any other call, and for one whose arguments
     /// the kernel is to judge.
-    pub(super) fn answer_about_time(&mut self, key: Key, raw: &Raw, memory: Tracee) -> Option<i64> {
+    pub(super) fn answer_about_time(
+        &mut self,
+        key: Key,
+        at: &AtCall,
+        memory: Tracee,
+    ) -> Option<i64> {
+        let (raw, site) = (&at.raw, at.sp);
         let args = raw.args;
         let written = |done: bool| if done { 0 } else { -i64::from(libc::EFAULT) };
         match raw.nr as libc::c_long {
             libc::SYS_clock_gettime => {
-                let now = self.clock.look(args[0] as i32);
+                let now = self.clock.look(args[0] as i32, site);
                 Some(written(memory.put_time(args[1], now, 1)))
             }
             libc::SYS_gettimeofday if args[0] != 0 => {
-                let now = self.clock.look(libc::CLOCK_REALTIME);
+                let now = self.clock.look(libc::CLOCK_REALTIME, site);
                 Some(written(memory.put_time(args[0], now, 1_000)))
             }
             #[cfg(target_arch = "x86_64")]
             libc::SYS_time => {
-                let now = self.clock.look(libc::CLOCK_REALTIME) / SECOND;
+                let now = self.clock.look(libc::CLOCK_REALTIME, site) / SECOND;
                 let done = args[0] == 0 || memory.write(args[0], &now.to_le_bytes());
                 Some(if done { now as i64 } else { -i64::from(libc::EFAULT) })
             }
@@ -217,6 +302,9 @@ impl Tracer {
             libc::SYS_getitimer if args[0] as i32 == libc::ITIMER_REAL => {
                 let (left, again) = self.alarm_left(key).unwrap_or((0, 0));
                 Some(written(put_interval(memory, args[1], left, again, 1_000)))
+            }
+            libc::SYS_timer_settime | libc::SYS_timer_gettime => {
+                self.answer_about_timer(key, raw, memory)
             }
             _ => None,
         }
@@ -291,7 +379,7 @@ impl Tracer {
 
 impl Timer {
     /// The timer after it has fired at `deadline`.
-    fn again(self, deadline: u64) -> Option<Timer> {
+    pub fn again(self, deadline: u64) -> Option<Timer> {
         let next = Timer { deadline: deadline.saturating_add(self.interval), ..self };
         (self.interval > 0).then_some(next)
     }
@@ -384,7 +472,8 @@ pub fn borrow_timer(call: &mut InFlight, memory: Tracee) {
     }
 }
 
-fn borrow_zeroes<const N: usize>(call: &mut InFlight, memory: Tracee, addr: u64) {
+/// Puts zeroes there for as long as the call lasts.
+pub fn borrow_zeroes<const N: usize>(call: &mut InFlight, memory: Tracee, addr: u64) {
     if let Some(bytes) = memory.bytes::<N>(addr)
         && memory.write(addr, &[0; N])
     {
@@ -392,11 +481,11 @@ fn borrow_zeroes<const N: usize>(call: &mut InFlight, memory: Tracee, addr: u64)
     }
 }
 
-fn time_left(timer: Option<Timer>, now: u64) -> (u64, u64) {
+pub fn time_left(timer: Option<Timer>, now: u64) -> (u64, u64) {
     timer.map_or((0, 0), |timer| (timer.deadline.saturating_sub(now).max(1), timer.interval))
 }
 
 /// Writes a `struct itimerval` (unit 1000) or `itimerspec` (unit 1), unless nobody wants it.
-fn put_interval(memory: Tracee, addr: u64, left: u64, interval: u64, unit: u64) -> bool {
+pub fn put_interval(memory: Tracee, addr: u64, left: u64, interval: u64, unit: u64) -> bool {
     addr == 0 || memory.put_time(addr, interval, unit) && memory.put_time(addr + 16, left, unit)
 }

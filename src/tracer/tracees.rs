@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::os::fd::OwnedFd;
+use std::time::Instant;
 
 use nix::errno::Errno;
 
@@ -14,6 +15,7 @@ use super::handlers::Handlers;
 use super::launch::{Failure, Ours, Program};
 use super::locate::ImageId;
 use super::memory::Tracee;
+use super::posix_timers::PosixTimers;
 use super::proc::{self, Link, Sleep};
 use super::stop::{self, AtCall, Gone, Status, Stopped, Why};
 use super::time_limits::TimeLimit;
@@ -28,12 +30,28 @@ pub struct Role {
     /// The role's first process.
     pub main: usize,
     pub stdin: Stdin,
+    /// What was typed and did not fit into the pipe yet.
+    pub to_type: Vec<u8>,
+    pub stdout: Open,
+    /// The number of the terminal that is its stdout, if the lab opened that.
+    pub terminal_device: Option<u64>,
     /// Held so that writing to the terminal does not fail.
     pub _terminal: Option<OwnedFd>,
     pub end: Option<Ending>,
     threads: u32,
     processes: u32,
     failure: Option<Failure>,
+}
+
+impl Role {
+    /// Writes as much as a pipe takes (64 KiB) of what is to be typed; the lab must never wait for a program.
+    /// False if it takes nothing.
+    pub fn fill_stdin(&mut self) -> bool {
+        let Some(stdin) = &self.stdin else { return false };
+        let written = nix::unistd::write(stdin, &self.to_type).unwrap_or(0);
+        self.to_type.drain(..written);
+        written > 0
+    }
 }
 
 pub struct Process {
@@ -49,6 +67,10 @@ pub struct Process {
     /// setitimer(ITIMER_REAL) and alarm, in virtual time.
     pub alarm: Option<Timer>,
     pub alarm_fires: u32,
+    /// Those of timer_create(2), likewise.
+    pub timers: PosixTimers,
+    /// Where time is real: until when a timer of this process may send a signal.
+    pub rings_until: Option<Instant>,
 }
 
 pub struct Thread {
@@ -135,8 +157,9 @@ impl Tracer {
         let role = self.roles.len();
         let process = self.add_process(tid, role, None, 1, Handlers::default());
         let table = self.descriptors.new_table();
-        for (fd, kind) in [Kind::Stdin, Kind::Stdout, Kind::Stderr].into_iter().enumerate() {
-            let open = self.descriptors.open(kind, name);
+        let [stdin_open, stdout, stderr] =
+            [Kind::Stdin, Kind::Stdout, Kind::Stderr].map(|kind| self.descriptors.open(kind, name));
+        for (fd, open) in [stdin_open, stdout, stderr].into_iter().enumerate() {
             self.descriptors.set(table, fd as i32, open);
         }
         let (stdin, terminal) = match ours {
@@ -147,6 +170,9 @@ impl Tracer {
             name: name.to_string(),
             main: process,
             stdin,
+            to_type: Vec::new(),
+            stdout,
+            terminal_device: None,
             _terminal: terminal,
             end: None,
             threads: 1,
@@ -178,6 +204,8 @@ impl Tracer {
             image,
             alarm: None,
             alarm_fires: 0,
+            timers: PosixTimers::new(),
+            rings_until: None,
         };
         self.processes.push(process);
         self.processes.len() - 1
@@ -200,7 +228,7 @@ impl Tracer {
             listening: false,
             before_exec,
             idle_fires: 0,
-            cpu_at_resume: 0,
+            cpu_at_resume: proc::cpu_time(self.processes[process].pid),
         };
         self.threads.insert(key, thread);
         self.by_tid.insert(tid, key);
@@ -333,6 +361,7 @@ impl Tracer {
         self.by_tid.insert(tid, key);
         self.processes[process].handlers.exec();
         self.processes[process].image = self.locator.new_image();
+        self.processes[process].timers.clear();
         let serial = self.is_serial();
         let Some(thread) = self.threads.get_mut(&key) else { return };
         thread.tid = tid;

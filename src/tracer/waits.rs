@@ -8,18 +8,22 @@ use std::collections::BTreeSet;
 
 use crate::event::{Kind, Party, Reason, SockAddr, Waiting};
 
-use super::descriptors::Open;
+use super::Tracer;
+use super::descriptors::{Open, Outside};
 use super::tracees::{InFlight, Key, Shown, Thread};
-use super::{Tracer, bounds};
 
 /// Somebody who could end a wait.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Helper {
     Thread(Key),
     Outside(&'static str),
+    /// A peer, by its socket.
+    Peer(Open),
 }
 
 const TIME: &str = "time";
+const SIGNAL: &str = "a signal";
+const PEER: &str = "a peer";
 
 impl Tracer {
     /// What it means that nobody can move. `must_end` says of each role whether it was declared to end.
@@ -30,18 +34,15 @@ impl Tracer {
         let stuck = self.threads.keys().any(|&key| {
             must_end.get(key.0).copied().flatten() == Some(true) || !self.leads_outside(key)
         });
-        let fires_for_ever = |thread: &Thread| thread.idle_fires >= bounds::IDLE_TIMERS;
+        let most = self.most_fires();
+        let fires_for_ever = |thread: &Thread| thread.idle_fires >= most;
         if let Some((&key, _)) = self.threads.iter().find(|(_, thread)| fires_for_ever(thread)) {
-            let serves = self
-                .helpers_of(key)
-                .iter()
-                .any(|helper| matches!(helper, Helper::Outside(what) if *what != TIME));
-            if !serves || stuck {
-                let what = format!(
-                    "{} waited {} times for a timer and nothing else happened",
-                    self.roles[key.0].name,
-                    bounds::IDLE_TIMERS
-                );
+            // A main thread that sleeps in a loop while another one accepts serves, too.
+            let mut same_role = self.threads.keys().filter(|other| other.0 == key.0);
+            if stuck || !same_role.any(|&other| self.waits_for_the_world(other)) {
+                let name = &self.roles[key.0].name;
+                let what =
+                    format!("{name} waited {most} times for a timer and nothing else happened");
                 return Reason::Limit { what };
             }
         }
@@ -89,12 +90,33 @@ impl Tracer {
                     Party::Thread { role: self.roles[role].name.clone(), thread }
                 }
                 Helper::Outside(what) => Party::Outside { what: what.into() },
+                Helper::Peer(open) => {
+                    let peer = self.descriptors.get(open);
+                    let why = match peer.outside {
+                        Some(Outside::Vanished) => "which has vanished",
+                        _ => "which has no step left",
+                    };
+                    Party::Outside { what: format!("{}, {why}", peer.role) }
+                }
             })
             .collect()
     }
 
+    /// Whether any thread waits for a client, a datagram or a line: for what only somebody outside can do.
+    pub(super) fn somebody_waits_for_the_world(&self) -> bool {
+        self.threads.keys().any(|&key| self.waits_for_the_world(key))
+    }
+
+    fn waits_for_the_world(&self, key: Key) -> bool {
+        self.reaches(key, |what| what != TIME && what != SIGNAL)
+    }
+
     /// Whether somebody outside could set in motion what the thread waits for.
     fn leads_outside(&self, from: Key) -> bool {
+        self.reaches(from, |_| true)
+    }
+
+    fn reaches(&self, from: Key, counts: impl Fn(&'static str) -> bool) -> bool {
         let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
         while let Some(key) = next.pop() {
             if !seen.insert(key) {
@@ -102,7 +124,10 @@ impl Tracer {
             }
             for helper in self.helpers_of(key) {
                 match helper {
-                    Helper::Outside(_) => return true,
+                    Helper::Outside(what) if counts(what) => return true,
+                    Helper::Outside(_) => {}
+                    Helper::Peer(_) if counts(PEER) => return true,
+                    Helper::Peer(_) => {}
                     Helper::Thread(key) => next.push(key),
                 }
             }
@@ -128,7 +153,12 @@ impl Tracer {
             libc::SYS_futex => self
                 .threads
                 .iter()
-                .filter(|&(&other, it)| it.process == thread.process && other != key)
+                .filter(|&(&other, it)| {
+                    // Without FUTEX_PRIVATE_FLAG it may lie in memory that processes share.
+                    let shared = call.raw().args[1] as i32 & libc::FUTEX_PRIVATE_FLAG == 0;
+                    let near = it.process == thread.process || shared && other.0 == key.0;
+                    near && other != key
+                })
                 .map(|(&other, _)| Helper::Thread(other))
                 .collect(),
             libc::SYS_wait4 | libc::SYS_waitid => self
@@ -139,10 +169,10 @@ impl Tracer {
                 .collect(),
             libc::SYS_nanosleep | libc::SYS_clock_nanosleep => vec![Helper::Outside(TIME)],
             libc::SYS_rt_sigsuspend | libc::SYS_rt_sigtimedwait => {
-                vec![Helper::Outside("a signal")]
+                vec![Helper::Outside(SIGNAL)]
             }
             #[cfg(target_arch = "x86_64")]
-            libc::SYS_pause => vec![Helper::Outside("a signal")],
+            libc::SYS_pause => vec![Helper::Outside(SIGNAL)],
             libc::SYS_connect => {
                 call.open.map(|open| self.helpers_of_client(open)).unwrap_or_default()
             }
@@ -185,7 +215,7 @@ impl Tracer {
             Kind::Stdin => vec![Helper::Outside("a line on stdin")],
             Kind::Stdout | Kind::Stderr => vec![Helper::Outside("whoever reads its output")],
             Kind::TimerFd => vec![Helper::Outside(TIME)],
-            Kind::SignalFd => vec![Helper::Outside("a signal")],
+            Kind::SignalFd => vec![Helper::Outside(SIGNAL)],
             Kind::EventFd => {
                 self.users_of(open).into_iter().filter(|it| *it != Helper::Thread(waiter)).collect()
             }
@@ -217,6 +247,11 @@ impl Tracer {
 
     /// The threads that are in a call on this description; if none is, all that hold a descriptor of it.
     fn users_of(&self, open: Open) -> Vec<Helper> {
+        match self.descriptors.get(open).outside {
+            Some(Outside::Closed) => return Vec::new(),
+            Some(_) => return vec![Helper::Peer(open)],
+            None => {}
+        }
         let is_on_it = |thread: &Thread| {
             let call = thread.call.as_ref();
             call.is_some_and(|call| self.watched_by(thread, call).contains(&open))

@@ -5,13 +5,15 @@
 
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
 use crate::decode;
-use crate::event::SockAddr;
+use crate::event::{SockAddr, SocketState};
 use crate::tracer::Kernel;
 
+pub mod peers;
 mod sock_diag;
 
 use sock_diag::Diag;
@@ -25,6 +27,12 @@ impl Sockets {
     /// Where netlink is forbidden, questions that need it have no answer.
     pub fn here() -> Sockets {
         Sockets { diag: Diag::open().ok() }
+    }
+
+    /// Every TCP socket of the network with its inode: 0 where no process owns it any more, or not yet. None where
+    /// netlink is forbidden.
+    pub fn states(&self) -> Vec<(u64, SocketState)> {
+        self.diag.as_ref().and_then(|diag| sock_diag::tcp_states(diag).ok()).unwrap_or_default()
     }
 }
 
@@ -47,10 +55,7 @@ impl Kernel for Sockets {
             address(&socket, libc::getsockname),
             Some(SockAddr::Inet { port: 0, .. } | SockAddr::Inet6 { port: 0, .. })
         );
-        // ip(7): the low 16 bits are the lower bound, the high ones the upper. Since Linux 6.3.
-        const IP_LOCAL_PORT_RANGE: i32 = 51;
-        let range = u32::from(port) << 16 | u32::from(port);
-        unbound && set_option(&socket, libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range.to_ne_bytes())
+        unbound && choose_port(&socket, port)
     }
 
     fn reuse_address(&self, pid: i32, fd: i32) {
@@ -66,17 +71,34 @@ impl Kernel for Sockets {
         let soon = libc::timespec { tv_sec: 0, tv_nsec: 1 };
         let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         let value = libc::itimerspec { it_interval: never, it_value: soon };
-        let mut expired = libc::pollfd { fd: timer.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        const AT_MOST: i32 = 1_000;
-        // SAFETY: both calls read or write the values given, which outlive them.
+        // Not until it can be read: a thread that waits in read(2) takes the tick away at once.
+        let began = Instant::now();
+        const AT_MOST: Duration = Duration::from_secs(1);
+        // SAFETY: the calls read or write the values given, which outlive them.
         unsafe {
-            libc::timerfd_settime(timer.as_raw_fd(), 0, &value, std::ptr::null_mut()) == 0
-                && libc::poll(&mut expired, 1, AT_MOST) == 1
+            if libc::timerfd_settime(timer.as_raw_fd(), 0, &value, std::ptr::null_mut()) != 0 {
+                return false;
+            }
+            let mut left = value;
+            loop {
+                if libc::timerfd_gettime(timer.as_raw_fd(), &mut left) != 0 {
+                    return false;
+                }
+                let expired = left.it_value.tv_sec == 0 && left.it_value.tv_nsec == 0;
+                if expired || began.elapsed() > AT_MOST {
+                    return expired;
+                }
+                libc::sched_yield();
+            }
         }
     }
 
     fn unix_peer(&self, inode: u64) -> Option<u64> {
         sock_diag::unix_peer(self.diag.as_ref()?, u32::try_from(inode).ok()?)
+    }
+
+    fn tcp_states(&self) -> Vec<(u64, SocketState)> {
+        self.states()
     }
 
     fn has_unacknowledged(&self, is_ours: &dyn Fn(u64) -> bool) -> bool {
@@ -131,6 +153,14 @@ fn option(socket: &OwnedFd, name: i32) -> Option<i32> {
         )
     };
     (done == 0).then_some(value)
+}
+
+/// Makes the kernel choose this port where the socket will need one.
+fn choose_port(socket: &OwnedFd, port: u16) -> bool {
+    // ip(7): the low 16 bits are the lower bound, the high ones the upper. Since Linux 6.3.
+    const IP_LOCAL_PORT_RANGE: i32 = 51;
+    let range = u32::from(port) << 16 | u32::from(port);
+    set_option(socket, libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range.to_ne_bytes())
 }
 
 fn set_option(socket: &OwnedFd, level: i32, name: i32, value: &[u8]) -> bool {

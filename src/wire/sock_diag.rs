@@ -1,11 +1,15 @@
 //! The kernel's table of TCP sockets: states, queues, what is not acknowledged. sock_diag(7).
 //!
 //! The kernel tells it to anybody, of the network namespace that the question comes from. It shows sockets
-//! that no process owns any more, too.
+//! that no process owns any more, too: those in TIME-WAIT, and those that still have something to send. And those that
+//! nobody owns yet, since they wait in a listener's queue.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
+
+use crate::event::{SockAddr, SocketState};
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const NLMSG_DONE: u16 = 3;
@@ -102,24 +106,40 @@ pub struct TcpSocket {
 
 /// All TCP sockets of the namespace that may have something under way.
 pub fn tcp_sockets(diag: &Diag) -> Result<Vec<TcpSocket>, Errno> {
+    // Neither TIME-WAIT (6) nor LISTEN (10), which send nothing of their own.
+    const STATES: u32 = 0xfff & !(1 << 6) & !(1 << 10);
     let mut sockets = Vec::new();
     for family in [libc::AF_INET, libc::AF_INET6] {
-        diag.ask(libc::NLM_F_DUMP, &tcp_request(family as u8), |message| {
-            sockets.extend(read_tcp(message));
-        })?;
+        diag.ask(
+            libc::NLM_F_DUMP,
+            &tcp_request(family as u8, STATES, INET_DIAG_INFO),
+            |message| {
+                sockets.extend(read_tcp(message));
+            },
+        )?;
     }
     Ok(sockets)
 }
 
+/// The state of every TCP socket of the namespace, of both families, with its inode: 0 where no process owns it.
+pub fn tcp_states(diag: &Diag) -> Result<Vec<(u64, SocketState)>, Errno> {
+    let mut states = Vec::new();
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        diag.ask(libc::NLM_F_DUMP, &tcp_request(family as u8, u32::MAX, 0), |message| {
+            states.extend(read_state(message));
+        })?;
+    }
+    Ok(states)
+}
+
 const INET_DIAG_INFO: u16 = 2;
 
-/// struct inet_diag_req_v2: linux/inet_diag.h.
-fn tcp_request(family: u8) -> Vec<u8> {
-    // Neither TIME-WAIT (6) nor LISTEN (10), which send nothing of their own.
-    const STATES: u32 = 0xfff & !(1 << 6) & !(1 << 10);
+/// struct inet_diag_req_v2: linux/inet_diag.h. `states`: a bit each; `more`: an attribute that is wanted, or 0.
+fn tcp_request(family: u8, states: u32, more: u16) -> Vec<u8> {
     const SOCKET_ID: usize = 48;
-    let mut request = vec![family, libc::IPPROTO_TCP as u8, 1 << (INET_DIAG_INFO - 1), 0];
-    request.extend(STATES.to_ne_bytes());
+    let more = if more == 0 { 0 } else { 1 << (more - 1) };
+    let mut request = vec![family, libc::IPPROTO_TCP as u8, more, 0];
+    request.extend(states.to_ne_bytes());
     request.extend([0; SOCKET_ID]);
     request
 }
@@ -133,6 +153,49 @@ fn read_tcp(message: &[u8]) -> Option<TcpSocket> {
     let info = attributes(message.get(LENGTH..)?).find(|&(kind, _)| kind == INET_DIAG_INFO);
     let unacknowledged = info.and_then(|(_, info)| u32_at(info, UNACKED)).unwrap_or(0);
     Some(TcpSocket { inode, unacknowledged })
+}
+
+/// struct inet_diag_msg: family, state, timer, retransmissions, then struct inet_diag_sockid (ports in network byte
+/// order, addresses of 16 bytes each, interface, cookie), expiry, the two queues, uid, inode.
+fn read_state(message: &[u8]) -> Option<(u64, SocketState)> {
+    let family = i32::from(*message.first()?);
+    let end = |port: usize, addr: usize| -> Option<SockAddr> {
+        let port = u16::from_be_bytes(message.get(port..port + 2)?.try_into().ok()?);
+        let bytes: [u8; 16] = message.get(addr..addr + 16)?.try_into().ok()?;
+        if family == libc::AF_INET6 {
+            let ip = Ipv6Addr::from(bytes);
+            return Some(SockAddr::Inet6 { ip, port, flowinfo: 0, scope: 0 });
+        }
+        let [a, b, c, d, ..] = bytes;
+        Some(SockAddr::Inet { ip: Ipv4Addr::new(a, b, c, d), port })
+    };
+    let state = SocketState {
+        socket: None,
+        state: state_name(*message.get(1)?).into(),
+        local: end(4, 8)?,
+        remote: end(6, 24)?,
+        receive_queue: u32_at(message, 56)?,
+        send_queue: u32_at(message, 60)?,
+    };
+    Some((u32_at(message, 68)?.into(), state))
+}
+
+/// A state by its name in ss(8) and RFC 9293; the numbers are those of net/tcp_states.h.
+fn state_name(state: u8) -> &'static str {
+    match state {
+        1 => "ESTABLISHED",
+        2 => "SYN-SENT",
+        // TCP_NEW_SYN_RECV is how the kernel keeps a handshake under way.
+        3 | 12 => "SYN-RECEIVED",
+        4 => "FIN-WAIT-1",
+        5 => "FIN-WAIT-2",
+        6 => "TIME-WAIT",
+        8 => "CLOSE-WAIT",
+        9 => "LAST-ACK",
+        10 => "LISTEN",
+        11 => "CLOSING",
+        _ => "CLOSED",
+    }
 }
 
 pub fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -196,11 +259,106 @@ mod tests {
         }
     }
 
+    /// A line of /proc/net/tcp: state, addresses and queues in hexadecimal, then the inode.
+    fn in_proc(name: &str, inode: u32) -> Option<(u8, u16, u16, u32, u32)> {
+        let text = std::fs::read_to_string(name).unwrap();
+        let mut lines =
+            text.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let line = lines.find(|words| words[9] == inode.to_string())?;
+        let port = |end: &str| u16::from_str_radix(end.rsplit_once(':').unwrap().1, 16).unwrap();
+        let (send, receive) = line[4].split_once(':').unwrap();
+        let hex = |text: &str| u32::from_str_radix(text, 16).unwrap();
+        Some((hex(line[3]) as u8, port(line[1]), port(line[2]), hex(receive), hex(send)))
+    }
+
+    /// The table as soon as it is so. Outside the lab's own network an acknowledgement may come late.
+    fn once(is_so: impl Fn(&[(u64, SocketState)]) -> bool) -> Vec<(u64, SocketState)> {
+        let began = std::time::Instant::now();
+        loop {
+            let states = tcp_states(&Diag::open().unwrap()).unwrap();
+            if is_so(&states) {
+                return states;
+            }
+            assert!(began.elapsed().as_secs() < 10, "{states:#?}");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn states_and_queues_agree_with_proc_in_both_families() {
+        for (host, file) in [("127.0.0.1", "/proc/net/tcp"), ("::1", "/proc/net/tcp6")] {
+            let Ok(listener) = TcpListener::bind((host, 0)) else {
+                eprintln!("skipped: no {host} here");
+                continue;
+            };
+            let at = listener.local_addr().unwrap();
+            let mut client = TcpStream::connect(at).unwrap();
+            let (conn, _) = listener.accept().unwrap();
+            let waiting = TcpStream::connect(at).unwrap();
+            std::io::Write::write_all(&mut client, b"five!").unwrap();
+            client.shutdown(std::net::Shutdown::Write).unwrap();
+            let fin_is_acknowledged = |states: &[(u64, SocketState)]| {
+                let ours = u64::from(inode(&client));
+                states.iter().any(|(it, state)| *it == ours && state.state == "FIN-WAIT-2")
+            };
+            let states = once(fin_is_acknowledged);
+            let of = |socket: &dyn AsRawFd| {
+                let inode = inode(&socket.as_raw_fd());
+                let (_, state) = states.iter().find(|(it, _)| *it == u64::from(inode)).unwrap();
+                let (number, local, remote, receive, send) = in_proc(file, inode).unwrap();
+                let port = |addr: &SockAddr| match addr {
+                    SockAddr::Inet { port, .. } | SockAddr::Inet6 { port, .. } => *port,
+                    _ => 0,
+                };
+                assert_eq!(state.state, state_name(number), "{host}");
+                assert_eq!((port(&state.local), port(&state.remote)), (local, remote), "{host}");
+                assert_eq!(state.receive_queue, receive, "{host}");
+                // /proc does not show the most that may wait.
+                if state.state != "LISTEN" {
+                    assert_eq!(state.send_queue, send, "{host}");
+                }
+                (state.state.clone(), state.receive_queue)
+            };
+            assert_eq!(of(&listener), ("LISTEN".into(), 1), "one waits to be accepted");
+            assert_eq!(of(&client), ("FIN-WAIT-2".into(), 0));
+            // The end of the stream counts as a byte as long as nobody has read it.
+            assert_eq!(of(&conn), ("CLOSE-WAIT".into(), 6));
+            assert_eq!(of(&waiting), ("ESTABLISHED".into(), 0));
+            let ours = waiting.local_addr().unwrap().to_string();
+            let queued = states.iter().find(|(_, state)| state.remote.to_string() == ours).unwrap();
+            assert_eq!(
+                (queued.0, queued.1.state.as_str()),
+                (0, "ESTABLISHED"),
+                "nobody owns it yet"
+            );
+        }
+    }
+
+    #[test]
+    fn whoever_closed_first_is_in_time_wait_and_owned_by_nobody() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let ours = client.local_addr().unwrap().to_string();
+        let (conn, _) = listener.accept().unwrap();
+        drop(client);
+        let owned_by_nobody = |wanted: &'static str| {
+            let ours = ours.clone();
+            move |states: &[(u64, SocketState)]| {
+                let mut found = states.iter().filter(|(_, state)| state.local.to_string() == ours);
+                found.any(|(inode, state)| *inode == 0 && state.state == wanted)
+            }
+        };
+        once(owned_by_nobody("FIN-WAIT-2"));
+        drop(conn);
+        once(owned_by_nobody("TIME-WAIT"));
+    }
+
     #[test]
     fn an_answer_that_is_cut_short_is_no_panic() {
         for length in 0..90 {
             let message = vec![0xff; length];
             let _ = read_tcp(&message);
+            let _ = read_state(&message);
             let _ = read_messages(&message, &mut |_| ());
         }
     }

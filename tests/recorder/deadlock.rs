@@ -94,3 +94,14 @@ fn a_server_that_waits_for_clients_is_no_deadlock() {
     assert_eq!(waiting.len(), 1, "{waiting:#?}");
     assert!(matches!(waiting[0].for_[..], [Party::Outside { .. }]), "{waiting:#?}");
 }
+
+#[test]
+fn a_role_that_takes_its_time_is_no_deadlock_in_the_free_schedule() {
+    let program = need!(c("takes_its_time"));
+    for (how, port) in [("cond", "7210"), ("alarm", "7211"), ("timer", "7212")] {
+        let lab = need!(lab()).schedule("free");
+        let lab = lab.role("left", &[text(&program), "server", port]);
+        let recording = lab.role("right", &[text(&program), how, port]).run().recording();
+        assert_eq!(recording.end.reason, Reason::Finished, "{how}: {}", outline(&recording));
+    }
+}

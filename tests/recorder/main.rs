@@ -21,6 +21,7 @@ mod identity;
 mod limits;
 mod locate;
 mod oracle;
+mod patience;
 mod strace;
 mod styles;
 mod truths;

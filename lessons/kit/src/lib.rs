@@ -18,12 +18,12 @@ use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
 use std::process::ExitCode;
 
-use nix::errno::Errno;
 use nix::sys::socket::{
     self as sys, Backlog, MsgFlags, SockFlag, SockaddrIn, SockaddrIn6, SockaddrLike,
     SockaddrStorage,
 };
 
+pub use nix::errno::Errno;
 pub use nix::sys::socket::{AddressFamily, Shutdown, SockType};
 pub use std::os::fd::OwnedFd;
 
@@ -45,8 +45,8 @@ pub enum Error {
     Call { name: &'static str, errno: Errno },
     /// What was to be printed is not UTF-8: how many bytes of it are.
     Text { valid: usize },
-    /// The program was started without a role that it knows.
-    Usage { program: String },
+    /// The program was started without a role that it knows; it knows these.
+    Usage { program: String, roles: Vec<&'static str> },
 }
 
 impl Error {
@@ -64,8 +64,9 @@ impl fmt::Display for Error {
         match self {
             Error::Call { name, errno } => write!(f, "{name}: {errno:?}: {}", errno.desc()),
             Error::Text { valid } => write!(f, "the text is not UTF-8 after byte {valid}"),
-            Error::Usage { program } => {
-                write!(f, "which role?\n  try: {program} server, then {program} client")
+            Error::Usage { program, roles } => {
+                let ways: Vec<_> = roles.iter().map(|role| format!("{program} {role}")).collect();
+                write!(f, "which role?\n  try: {}", ways.join(", then "))
             }
         }
     }
@@ -157,13 +158,25 @@ pub enum Role {
 
 /// The role that the program's first argument names: `server` or `client`.
 pub fn role() -> Result<Role> {
+    let role = role_of(["server", "client"])?;
+    Ok(if role == "server" { Role::Server } else { Role::Client })
+}
+
+/// The one of these roles that the program's first argument names.
+pub fn role_of<const N: usize>(roles: [&'static str; N]) -> Result<&'static str> {
     let mut args = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
     let program = args.next().unwrap_or_else(|| "the program".into());
-    match (args.next().as_deref(), args.next()) {
-        (Some("server"), None) => Ok(Role::Server),
-        (Some("client"), None) => Ok(Role::Client),
-        _ => Err(Error::Usage { program }),
+    let (wanted, more) = (args.next(), args.next());
+    let role = roles.into_iter().find(|role| wanted.as_deref() == Some(*role));
+    match (role, more) {
+        (Some(role), None) => Ok(role),
+        _ => Err(Error::Usage { program, roles: roles.into() }),
     }
+}
+
+/// The `main` of a program that plays the server alone; its client is the lesson's demo.
+pub fn only_server(server: fn() -> Result<()>) -> ExitCode {
+    finish(role_of(["server"]).and_then(|_| server()))
 }
 
 /// The last line of `main`: tells a failure to stderr as `error: bind: EADDRINUSE: …`.
@@ -363,6 +376,12 @@ mod tests {
         assert_eq!(py_addr(v6), "('::1', 50985, 0, 0)");
         let scoped = SocketAddrV6::new("fe80::1".parse().unwrap(), 80, 0, 2);
         assert_eq!(py_addr(scoped.into()), "('fe80::1', 80, 0, 2)");
+    }
+
+    #[test]
+    fn who_names_no_role_is_told_which_there_are() {
+        let error = Error::Usage { program: "demo".into(), roles: vec!["server", "silent"] };
+        assert_eq!(error.to_string(), "which role?\n  try: demo server, then demo silent");
     }
 
     #[test]

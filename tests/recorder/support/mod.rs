@@ -137,6 +137,7 @@ impl Lab {
             tracer: socket_lab::tracer::Settings::default(),
             sandbox: socket_lab::sandbox::Settings::default(),
             live: false,
+            scenario: None,
         });
         if !command.is_empty() {
             let (name, ends, input) = ("program".to_owned(), None, play::Input::Lines(Vec::new()));
@@ -192,6 +193,16 @@ impl Lab {
         }
         // As a shell does: Ctrl-C then goes to the lab and all that it has started, and not to us.
         command.process_group(0);
+        // A background job of a shell ignores SIGINT, and so would what it starts.
+        // SAFETY: signal(2) is async-signal-safe.
+        unsafe {
+            command.pre_exec(|| {
+                for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+                    libc::signal(signal, libc::SIG_DFL);
+                }
+                Ok(())
+            });
+        }
         let child = command.spawn().expect("lab starts");
         Running { child, output, stdout, stderr, lab: self, began: Instant::now() }
     }

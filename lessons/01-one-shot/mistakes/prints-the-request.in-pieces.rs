@@ -1,0 +1,28 @@
+//! It offers room for three bytes and takes what came for the whole request. One character is three
+//! bytes long, so it even looks right; the rest stays unread, and closing then resets the connection.
+
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+
+use kit::*;
+
+const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9999);
+
+fn main() -> ExitCode {
+    only_server(server)
+}
+
+fn server() -> Result<()> {
+    let listener = socket(AF_INET, SOCK_STREAM)?;
+    bind(&listener, ADDRESS)?;
+    listen(&listener, 5)?;
+    println!("等待连接...");
+    let (conn, peer) = accept(&listener)?;
+    println!("连接服务器: 地址 {} ", py_addr(peer));
+    let mut buf = [0; 3];
+    let n = recv(&conn, &mut buf)?;
+    println!("{}", String::from_utf8_lossy(&buf[..n]));
+    send(&conn, "欢迎".as_bytes())?;
+    close(conn)?;
+    close(listener)
+}

@@ -1,0 +1,53 @@
+//! It closes a connection after the answer, and the silent client gets none. As a descriptor alone the
+//! connection has no owner that would close it on the way out.
+
+use std::net::Ipv4Addr;
+use std::os::fd::IntoRawFd;
+use std::process::ExitCode;
+
+use kit::*;
+
+const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 10000);
+
+fn main() -> ExitCode {
+    only_server(server)
+}
+
+fn server() -> Result<()> {
+    let listener = socket(AF_INET, SOCK_STREAM)?;
+    bind(&listener, ADDRESS)?;
+    listen(&listener, 1)?;
+    loop {
+        let (conn, peer) = match accept(&listener) {
+            Err(error) if error.errno() == Some(Errno::EINTR) => continue,
+            accepted => accepted?,
+        };
+        println!("连接客户端地址: {}", py_addr(peer));
+        match answer(&conn) {
+            Ok(true) => close(conn)?,
+            Ok(false) => drop(conn.into_raw_fd()),
+            Err(error) => eprintln!("{error}"),
+        }
+    }
+}
+
+fn answer(conn: &OwnedFd) -> Result<bool> {
+    let mut buf = [0; 1024];
+    let n = loop {
+        match recv(conn, &mut buf) {
+            Err(error) if error.errno() == Some(Errno::EINTR) => {}
+            n => break n?,
+        }
+    };
+    println!("{}", py_repr(&buf[..n]));
+    if n == 0 {
+        println!("客户端没有发送数据,不需要传送数据");
+        return Ok(false);
+    }
+    while let Err(error) = send(conn, "已接受到数据".as_bytes()) {
+        if error.errno() != Some(Errno::EINTR) {
+            return Err(error);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,45 @@
+//! It takes an interrupted recv for the end of the stream: neither brought a byte.
+
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+
+use kit::*;
+
+const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 65432);
+
+fn main() -> ExitCode {
+    only_server(server)
+}
+
+fn server() -> Result<()> {
+    let listener = socket(AF_INET, SOCK_STREAM)?;
+    bind(&listener, ADDRESS)?;
+    listen(&listener, 128)?;
+    let (conn, peer) = uninterrupted(|| accept(&listener))?;
+    println!("Connected by {}", py_addr(peer));
+
+    let mut buf = [0; 1024];
+    loop {
+        let n = recv(&conn, &mut buf).unwrap_or(0);
+        if n == 0 {
+            break;
+        }
+        let mut sent = 0;
+        while sent < n {
+            sent += uninterrupted(|| send(&conn, &buf[sent..n]))?;
+        }
+    }
+
+    close(conn)?;
+    close(listener)
+}
+
+/// Makes the call again for as long as signals interrupt it before it has done anything.
+fn uninterrupted<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.errno() == Some(Errno::EINTR) => {}
+            done => return done,
+        }
+    }
+}

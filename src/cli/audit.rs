@@ -1,0 +1,312 @@
+//! `lab audit`: hold lessons to what they promise.
+//!
+//! The demo plays as its timeline says; the exercise fails as shipped; every solution passes; every mistake fails by the
+//! rule it is named after (`mistakes/reads-until-the-end.once.rs` by `reads-until-the-end`), which is its first finding;
+//! and what the lab says of all of them is what stands in verdicts.snap. A rule that no mistake is named after is
+//! named: nobody knows whether it can fail.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::catalogue::{self, Catalogue, Lesson};
+use crate::error::{Error, Result};
+use crate::grade::{Grade, Graded, Judgement};
+use crate::play::check::Check as Checked;
+use crate::play::{self, Request};
+use crate::render::{text, verdict};
+use crate::timeline::timeline;
+use crate::{sandbox, tracer};
+
+use super::Outcome;
+use super::check::build;
+use super::output::{ColorChoice, to_stdout};
+use super::run::{parts, working_folder};
+
+#[derive(Args)]
+pub struct Audit {
+    /// Numbers, ranges (1..3), unique parts of names, or whole names; none: all
+    #[arg(value_name = "LESSON")]
+    lessons: Vec<String>,
+    /// Make every run so many times: each must end the same
+    #[arg(long, value_name = "N", default_value = "1")]
+    times: std::num::NonZeroU32,
+    /// Chooses texts, numbers of clients, pieces and faults
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = super::record::whole_number, allow_negative_numbers = true)]
+    seed: u64,
+    /// How many runs go on at once; by default one for each processor
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<std::num::NonZeroUsize>,
+    /// Write verdicts.snap anew; read its difference
+    #[arg(long)]
+    accept: bool,
+}
+
+/// What a program of a lesson must come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Must {
+    Pass,
+    /// Fail, by this rule first.
+    FailBy(String),
+    /// Fail, by one of these first.
+    FailByOneOf(Vec<String>),
+}
+
+/// One of a lesson's programs.
+struct Program {
+    /// `mistakes/steps-met.rs`.
+    file: String,
+    bin: String,
+    must: Must,
+}
+
+/// What stands before the verdicts in verdicts.snap, as in every golden file.
+const HEADER: &str = "---\nsource: lab audit\n---\n";
+
+impl Audit {
+    pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
+        let catalogue = Catalogue::open(&catalogue::root(&working_folder()?)?)?;
+        let mut faults = 0;
+        for lesson in self.lessons(&catalogue)? {
+            let found = self.lesson(catalogue.root(), &lesson, color)?;
+            for fault in &found {
+                to_stdout(&format!("{}: {fault}\n", lesson.name));
+            }
+            if found.is_empty() {
+                to_stdout(&format!("{}: clean\n", lesson.name));
+            }
+            faults += found.len();
+        }
+        Ok(if faults == 0 { Outcome::Holds } else { Outcome::Broken })
+    }
+
+    fn lessons(&self, catalogue: &Catalogue) -> Result<Vec<Lesson>> {
+        if self.lessons.is_empty() {
+            return catalogue.read_all().into_iter().collect();
+        }
+        let mut names = BTreeSet::new();
+        for wanted in &self.lessons {
+            names.extend(catalogue.find(wanted)?);
+        }
+        names.into_iter().map(|name| catalogue.read(name)).collect()
+    }
+
+    /// What is wrong with a lesson, in words.
+    fn lesson(&self, root: &Path, lesson: &Lesson, color: ColorChoice) -> Result<Vec<String>> {
+        let mut faults = self.demo(root, lesson, color)?;
+        if lesson.grades.is_none() {
+            return Ok(faults);
+        }
+        let programs = programs(lesson)?;
+        let mut told = String::new();
+        for program in &programs {
+            let binary = match build(root, lesson, &program.bin, color) {
+                Ok(binary) => binary,
+                Err(error @ Error::Build { .. }) => {
+                    faults.push(format!("{}: {error}", program.file));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let role = lesson.grades.clone().unwrap_or_default();
+            let replay = format!("lab check {}", lesson.number);
+            let mut check = Checked::new(lesson, vec![binary, role], replay)?;
+            check.seed = self.seed;
+            check.jobs = self
+                .jobs
+                .or_else(|| std::thread::available_parallelism().ok())
+                .map_or(1, |jobs| jobs.get());
+            let first = graded(lesson, &check);
+            for time in 2..=self.times.get() {
+                if let Some(other) = other_than(&first, &graded(lesson, &check)) {
+                    faults.push(format!("{}: time {time} differs in {other}", program.file));
+                    break;
+                }
+            }
+            faults.extend(judge(program, &first));
+            if program.must != Must::Pass {
+                told.push_str(&format!("# {}\n\n{}", program.file, verdict::lesson(&first, false)));
+            }
+        }
+        faults.extend(uncaught(lesson, &programs)?);
+        faults.extend(self.compare(lesson, &told)?);
+        Ok(faults)
+    }
+
+    /// The demo, as its timeline.snap has it.
+    fn demo(&self, root: &Path, lesson: &Lesson, color: ColorChoice) -> Result<Vec<String>> {
+        let binary = build(root, lesson, lesson.demo(), color)?;
+        let request = Request {
+            lesson: Some(lesson.name.clone()),
+            roles: parts(lesson, &binary),
+            tracer: tracer::Settings::default(),
+            sandbox: sandbox::Settings::default(),
+            live: false,
+            scenario: None,
+        };
+        let golden = lesson.folder.join("timeline.snap");
+        let golden = match std::fs::read_to_string(&golden) {
+            Ok(golden) => golden,
+            Err(_) => return Ok(vec!["there is no timeline.snap".into()]),
+        };
+        for time in 1..=self.times.get() {
+            let drawn =
+                text::text(&timeline(&play::play(&request, &mut |_| {})?), &text::Style::default());
+            if drawn.trim_end() != body(&golden) {
+                let at = first_difference(body(&golden), drawn.trim_end());
+                return Ok(vec![format!("demo.rs, time {time}: other than timeline.snap: {at}")]);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn compare(&self, lesson: &Lesson, told: &str) -> Result<Vec<String>> {
+        let path = lesson.folder.join("verdicts.snap");
+        if self.accept {
+            std::fs::write(&path, format!("{HEADER}{}\n", told.trim_end()))
+                .map_err(|error| Error::file("write", &path, &error))?;
+            return Ok(Vec::new());
+        }
+        match std::fs::read_to_string(&path) {
+            Ok(golden) if body(&golden) == told.trim_end() => Ok(Vec::new()),
+            Ok(golden) => {
+                let at = first_difference(body(&golden), told.trim_end());
+                Ok(vec![format!("other than verdicts.snap: {at}")])
+            }
+            Err(_) => {
+                Ok(vec!["there is no verdicts.snap; lab audit --accept writes it".to_owned()])
+            }
+        }
+    }
+}
+
+/// The exercise, the solutions and the mistakes of a lesson, in the order of their names.
+fn programs(lesson: &Lesson) -> Result<Vec<Program>> {
+    let ids: Vec<String> = lesson.rules.iter().map(|rule| rule.id.as_ref().clone()).collect();
+    let must = match &lesson.exercise.breaks {
+        Some(rule) => Must::FailBy(rule.as_ref().clone()),
+        None => Must::FailByOneOf(ids),
+    };
+    let mut all = vec![Program { file: "exercise.rs".into(), bin: lesson.exercise_bin(), must }];
+    for (folder, kind) in [("solutions", "solution"), ("mistakes", "mistake")] {
+        for stem in stems(&lesson.folder.join(folder))? {
+            let must = match kind {
+                "solution" => Must::Pass,
+                _ => Must::FailBy(stem.split('.').next().unwrap_or(&stem).to_owned()),
+            };
+            all.push(Program {
+                file: format!("{folder}/{stem}.rs"),
+                bin: format!("{}-{kind}-{}", lesson.name, stem.replace('.', "-")),
+                must,
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// The names of the Rust files in a folder, without their end; none if there is no such folder.
+fn stems(folder: &PathBuf) -> Result<Vec<String>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::file("read", folder, &error)),
+    };
+    let mut stems = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| Error::file("read", folder, &error))?.path();
+        if path.extension().is_some_and(|end| end == "rs") {
+            stems.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+        }
+    }
+    stems.sort();
+    Ok(stems)
+}
+
+fn graded(lesson: &Lesson, check: &Checked) -> Graded {
+    let mut cells = check.fair();
+    let foul = check.foul(&cells);
+    cells.extend(foul);
+    Graded::new(lesson.number, &lesson.name, cells)
+}
+
+/// The first cell in which two checks of one program differ.
+fn other_than(first: &Graded, other: &Graded) -> Option<String> {
+    let mut pairs = first.cells.iter().zip(&other.cells);
+    pairs.find(|(one, two)| one != two).map(|(one, _)| one.name())
+}
+
+/// What is wrong with what came of a program.
+fn judge(program: &Program, graded: &Graded) -> Option<String> {
+    let file = &program.file;
+    if let Some(why) = graded.cells.iter().find_map(|cell| match &cell.verdict.result {
+        Judgement::Undetermined { why } => Some(format!("{}: {why}", cell.name())),
+        _ => None,
+    }) {
+        return Some(format!("{file} could not be judged: {why}"));
+    }
+    let first = graded.findings().find(|(_, finding)| finding.grade != Grade::Note);
+    match (&program.must, first) {
+        (Must::Pass, None) => None,
+        (Must::Pass, Some((cell, finding))) => Some(format!(
+            "{file} must pass, and breaks `{}` in \"{}\": {}; {}",
+            finding.rule,
+            cell.name(),
+            finding.did,
+            cell.next
+        )),
+        (Must::FailBy(rule), None) => Some(format!("{file} must fail by `{rule}`, and passes")),
+        (Must::FailByOneOf(_), None) => Some(format!("{file} must fail as shipped, and passes")),
+        (Must::FailBy(rule), Some((_, finding))) if finding.rule == *rule => None,
+        (Must::FailByOneOf(rules), Some((_, finding))) if rules.contains(&finding.rule) => None,
+        (Must::FailBy(rule), Some((cell, finding))) => Some(format!(
+            "{file} must fail by `{rule}`, and is caught first by `{}` in \"{}\": {}",
+            finding.rule,
+            cell.name(),
+            finding.did
+        )),
+        (Must::FailByOneOf(_), Some((cell, finding))) => Some(format!(
+            "{file} must fail by a rule of the lesson, and is caught first by `{}` in \"{}\": {}",
+            finding.rule,
+            cell.name(),
+            finding.did
+        )),
+    }
+}
+
+/// Rules that no mistake is named after.
+fn uncaught(lesson: &Lesson, programs: &[Program]) -> Result<Vec<String>> {
+    let named = |id: &str| {
+        let is_named = |it: &&Program| {
+            it.file.starts_with("mistakes/") && it.must == Must::FailBy(id.to_owned())
+        };
+        programs.iter().any(|program| is_named(&program))
+    };
+    let rules = lesson.grading()?.rules;
+    let bare = rules.iter().filter(|rule| !named(&rule.id));
+    Ok(bare.map(|rule| format!("no mistake is named after the rule `{}`", rule.id)).collect())
+}
+
+/// A golden file below its header.
+fn body(golden: &str) -> &str {
+    golden.splitn(3, "---\n").nth(2).unwrap_or(golden).trim_end()
+}
+
+/// Where two texts begin to differ.
+fn first_difference(golden: &str, found: &str) -> String {
+    let (mut left, mut right) = (golden.lines(), found.lines());
+    let mut line = 0;
+    loop {
+        line += 1;
+        match (left.next(), right.next()) {
+            (None, None) => return "only in its blanks".into(),
+            (one, two) if one == two => {}
+            (one, two) => {
+                let said = |line: Option<&str>| {
+                    line.map_or("nothing".to_owned(), |line| format!("`{}`", line.trim()))
+                };
+                return format!("line {line} was {} and is {}", said(one), said(two));
+            }
+        }
+    }
+}

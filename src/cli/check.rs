@@ -1,0 +1,310 @@
+//! `lab check`: grade a learner's program by what it did.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use crate::cargo;
+use crate::catalogue::{self, Catalogue, Lesson};
+use crate::error::{Error, Result};
+use crate::grade::{Cell, Finding, Grade, Graded, Judgement, Report, Verdict};
+use crate::play::check::Check as Checked;
+use crate::render::{reports, verdict};
+use crate::tracer::weather::Weather;
+
+use super::Outcome;
+use super::output::{self, ColorChoice, to_stdout};
+use super::run::working_folder;
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  lab check 3
+  lab check 3 --bin 'python3 echo.py'
+  lab check 3 --scenario 'a mebibyte' --weather short-read --seed 7
+  lab check --all --as junit -o report.xml
+
+0: every rule holds; 1: one is broken; 2: the lab could not find out.")]
+pub struct Check {
+    /// Numbers, ranges (1..3), unique parts of names, or whole names; none: the first lesson
+    #[arg(value_name = "LESSON")]
+    lessons: Vec<String>,
+    /// Every lesson that has an exercise
+    #[arg(long, conflicts_with = "lessons")]
+    all: bool,
+    /// Grade this program instead of exercise.rs, in whatever language
+    #[arg(long, value_name = "CMD")]
+    bin: Option<String>,
+    /// The same, by the name of the graded role
+    #[arg(long, value_name = "NAME=CMD", conflicts_with = "bin")]
+    role: Option<String>,
+    /// Only this scenario: its name or a part of it
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<String>,
+    /// Which faults it meets after fair weather: `none`, one by name, or all that the lesson asks for
+    #[arg(long, value_name = "NAME|none|all", default_value = "all")]
+    weather: String,
+    /// Chooses texts, numbers of clients, pieces and faults; by default the program itself does
+    #[arg(long, value_name = "N", value_parser = super::record::whole_number, allow_negative_numbers = true)]
+    seed: Option<u64>,
+    /// How many runs go on at once; by default one for each processor
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<std::num::NonZeroUsize>,
+    /// How to tell it
+    #[arg(long = "as", value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    format: Format,
+    /// Write it to FILE instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// How a report is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a person: what the program did, and what it lacks
+    #[default]
+    Text,
+    Json,
+    /// JUnit's XML
+    Junit,
+    /// The Test Anything Protocol, version 14
+    Tap,
+    /// results.json of a Gradescope autograder
+    Gradescope,
+    /// Annotations of GitHub Actions
+    Github,
+}
+
+impl Check {
+    pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
+        if let Some(path) = &self.output {
+            output::can_write(path)?;
+        }
+        let catalogue = Catalogue::open(&catalogue::root(&working_folder()?)?)?;
+        let lessons = self.lessons(&catalogue)?;
+        let live = self.format == Format::Text && self.output.is_none();
+        let paint = self.format == Format::Text && color.on(self.output.is_some());
+        let mut report = Report::default();
+        let mut text = String::new();
+        let mut say = |part: String| {
+            if live {
+                to_stdout(&part);
+            }
+            text.push_str(&part);
+        };
+        for lesson in &lessons {
+            let graded = self.lesson(catalogue.root(), lesson, color, paint, &mut say)?;
+            report.lessons.push(graded);
+        }
+        if report.lessons.len() > 1 {
+            say(verdict::summary(&report, paint));
+        }
+        let told = match self.format {
+            Format::Text => text,
+            Format::Json => reports::json(&report),
+            Format::Junit => reports::junit(&report),
+            Format::Tap => reports::tap(&report),
+            Format::Gradescope => reports::gradescope(&report),
+            Format::Github => reports::github(&report),
+        };
+        match &self.output {
+            Some(path) => {
+                std::fs::write(path, told).map_err(|error| Error::file("write", path, &error))?
+            }
+            None if !live => to_stdout(&told),
+            None => {}
+        }
+        Ok(outcome(&report))
+    }
+
+    fn lessons(&self, catalogue: &Catalogue) -> Result<Vec<Lesson>> {
+        if self.all {
+            let all = catalogue.read_all().into_iter().collect::<Result<Vec<_>>>()?;
+            return Ok(all.into_iter().filter(|lesson| lesson.grades.is_some()).collect());
+        }
+        if self.lessons.is_empty() {
+            let first = catalogue.names().first();
+            let Some(first) = first else {
+                let why = "there is no lesson to check".into();
+                return Err(Error::Usage { why, next: "lab list".into() });
+            };
+            return Ok(vec![catalogue.read(first)?]);
+        }
+        let mut lessons: Vec<Lesson> = Vec::new();
+        for wanted in &self.lessons {
+            for name in catalogue.find(wanted)? {
+                if lessons.iter().all(|lesson| lesson.name != name.whole) {
+                    lessons.push(catalogue.read(name)?);
+                }
+            }
+        }
+        // A range may reach over lessons that have nothing to check; who names one hears of it.
+        if lessons.len() > 1 {
+            lessons.retain(|lesson| lesson.grades.is_some());
+        }
+        Ok(lessons)
+    }
+
+    fn lesson(
+        &self,
+        root: &Path,
+        lesson: &Lesson,
+        color: ColorChoice,
+        paint: bool,
+        say: &mut impl FnMut(String),
+    ) -> Result<Graded> {
+        let mut graded = Graded::new(lesson.number, &lesson.name, Vec::new());
+        let foreign = self.foreign(lesson)?;
+        let mut replay = format!("lab check {}", lesson.number);
+        if let Some(command) = &foreign {
+            replay.push_str(&format!(" --bin {}", shell_words::quote(command)));
+        }
+        // What is wrong with the lesson or the command line is told before anything is built.
+        let mut check = Checked::new(lesson, Vec::new(), replay)?;
+        self.narrow(&mut check)?;
+        check.command = match &foreign {
+            Some(command) => words(command)?,
+            None => match build(root, lesson, &lesson.exercise_bin(), color) {
+                Ok(binary) => vec![binary, lesson.grades.clone().unwrap_or_default()],
+                Err(error @ Error::Build { .. }) => {
+                    graded.cells.push(not_built(&check, &error));
+                    say(verdict::head(&graded, paint) + &verdict::fair(&graded, paint));
+                    return Ok(graded);
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        check.seed = self.seed.unwrap_or_else(|| seed_of(&check.command));
+        check.jobs =
+            self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, |n| n.get());
+        graded.cells = check.fair();
+        say(verdict::head(&graded, paint) + &verdict::fair(&graded, paint));
+        let foul = check.foul(&graded.cells);
+        graded.cells.extend(foul);
+        say(verdict::foul(&graded, paint));
+        Ok(graded)
+    }
+
+    /// The command that is to be graded instead of the exercise.
+    fn foreign(&self, lesson: &Lesson) -> Result<Option<String>> {
+        let Some(role) = &self.role else { return Ok(self.bin.clone()) };
+        let wrong = |why: String| Error::Usage {
+            why: format!("`--role {role}`: {why}"),
+            next: format!("lab check {} --bin CMD", lesson.number),
+        };
+        let (name, command) =
+            role.split_once('=').ok_or_else(|| wrong("there is no `=`".into()))?;
+        match &lesson.grades {
+            Some(graded) if graded != name => Err(wrong(format!(
+                "lesson {} grades `{graded}`, and plays all others itself",
+                lesson.name
+            ))),
+            _ => Ok(Some(command.into())),
+        }
+    }
+
+    /// Leaves of all scenarios and weathers those that are asked for.
+    fn narrow(&self, check: &mut Checked) -> Result<()> {
+        match self.weather.as_str() {
+            "all" => {}
+            "none" => check.weathers.clear(),
+            name => check.weathers = vec![name.parse::<Weather>()?],
+        }
+        let Some(wanted) = &self.scenario else { return Ok(()) };
+        let exactly = check.plans.iter().any(|plan| plan.name == *wanted);
+        let fits = |name: &str| match exactly {
+            true => name == wanted,
+            false => name.to_lowercase().contains(&wanted.to_lowercase()),
+        };
+        let names: Vec<String> = check.plans.iter().map(|plan| plan.name.clone()).collect();
+        check.plans.retain(|plan| fits(&plan.name));
+        if check.plans.len() == 1 {
+            return Ok(());
+        }
+        let why = if check.plans.is_empty() {
+            let likeness = |name: &&String| strsim::jaro_winkler(name, wanted);
+            let near = names.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+            let near = near.filter(|near| likeness(near) > 0.6);
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            format!("no scenario `{wanted}`{near}")
+        } else {
+            let fitting: Vec<String> =
+                check.plans.iter().map(|plan| format!("`{}`", plan.name)).collect();
+            format!("`{wanted}` fits several scenarios: {}", fitting.join(", "))
+        };
+        let names: Vec<String> =
+            names.iter().map(|name| shell_words::quote(name).into_owned()).collect();
+        Err(Error::Usage { why, next: format!("--scenario with one of {}", names.join(", ")) })
+    }
+}
+
+/// Builds one of a lesson's programs.
+pub fn build(root: &Path, lesson: &Lesson, bin: &str, color: ColorChoice) -> Result<String> {
+    let package = lesson.package();
+    let program = cargo::Program { root, package: &package, bin };
+    Ok(cargo::build(&program, color.into())?.to_string_lossy().into_owned())
+}
+
+/// A command as a shell splits it; no shell runs it.
+fn words(command: &str) -> Result<Vec<String>> {
+    let wrong = |why: &str| Error::Usage {
+        why: format!("`--bin {command}`: {why}"),
+        next: "lab check 3 --bin 'python3 echo.py'".into(),
+    };
+    let words = shell_words::split(command).map_err(|_| wrong("a quote is not closed"))?;
+    if words.is_empty() {
+        return Err(wrong("there is no command"));
+    }
+    Ok(words)
+}
+
+/// A seed that is the same as long as the program is: another program meets other texts, so that answers cannot be
+/// learned by heart.
+fn seed_of(command: &[String]) -> u64 {
+    // FNV-1a, which is the same on every machine.
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let files: BTreeSet<&String> =
+        command.iter().filter(|word| Path::new(word).is_file()).collect();
+    for file in files {
+        for byte in std::fs::read(file).unwrap_or_default() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+    1 + hash % 1000
+}
+
+/// The program does not compile: the compiler has said why.
+fn not_built(check: &Checked, error: &Error) -> Cell {
+    let finding = Finding {
+        rule: "builds".into(),
+        grade: Grade::Broken,
+        says: "the program compiles".into(),
+        did: format!("{error}; the compiler has said why"),
+        lines: Vec::new(),
+        events: Vec::new(),
+        peer: None,
+        printed: None,
+        source: None,
+        hint: None,
+    };
+    Cell {
+        scenario: "build".into(),
+        weather: None,
+        seed: check.seed,
+        verdict: Verdict { result: Judgement::Fail, findings: vec![finding] },
+        lacking: Vec::new(),
+        next: check.replay.clone(),
+    }
+}
+
+/// What could not be found out is never passed and never merely failed.
+fn outcome(report: &Report) -> Outcome {
+    let results = || report.lessons.iter().map(Graded::result);
+    if report.lessons.is_empty() || report.lessons.iter().any(Graded::is_undetermined) {
+        Outcome::Unknown
+    } else if results().all(|result| result == Judgement::Pass) {
+        Outcome::Holds
+    } else {
+        Outcome::Broken
+    }
+}

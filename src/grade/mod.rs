@@ -1,0 +1,267 @@
+//! Rules × a run → [`Verdict`]: what a program did that it should not, and what it lacks.
+//!
+//! ```text
+//! Recording ─ closings ── where each description was closed for the last time ─┐
+//! Timeline ────────────── rows, names ─────────────────────────────────────────┼─ Run ─ rules  ─┐
+//! steps, checkpoints ──── what the peers found ────────────────────────────────┘        checks ─┴─ Verdict
+//! ```
+//!
+//! Two kinds of things are asked of a program. A [`Rule`] stands in lesson.toml, in patterns, or names a [`Check`]; the
+//! *baseline* is the checks that hold in every lesson. A rule speaks of objects: a bare name (`conn`) is one and the same
+//! object in all patterns of a rule, and the rule must hold for every such object of the run. Where a rule names a
+//! listener and a connection, the connection is one that this listener gave. `conn#2` is the second and no other.
+//!
+//! A pattern without a role is about the program under test; the peers of a scenario are named (`A: ..`).
+//!
+//! `close` is the *last* close of an open file description: see [`closings`].
+//!
+//! Nothing passes by absence: an order, a call or a count that speaks of an object fails where the run has none, and a run in
+//! which the program under test did not touch a socket fails.
+
+mod checks;
+mod closings;
+mod report;
+mod rules;
+mod run;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use self::checks::Check;
+pub use self::closings::{Closing, How, closings};
+pub use self::report::{Broken, Cell, Graded, Report};
+pub use self::run::{Run, Unmet};
+use crate::error::Error;
+use crate::event::Reason;
+use crate::pattern::{CallPattern, Op};
+
+/// One sentence about what a right program does, ready to be judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// `reads-before-it-replies`.
+    pub id: String,
+    /// The rule in words, as a statement about a program that keeps it.
+    pub says: String,
+    /// A question that leads on.
+    pub hint: Option<String>,
+    /// The scenarios in which it holds, by name; none: all of them.
+    pub scenarios: Vec<String>,
+    pub expect: Expect,
+}
+
+/// What a rule asks of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expect {
+    /// The first matches of these come in this order, and each has one. A pattern that is given again is its next
+    /// match after the pattern before it.
+    Order(Vec<CallPattern>),
+    /// Something matches.
+    Call(CallPattern),
+    /// Nothing matches `what`, tried or done; with `after`: nothing after the first match of that.
+    Never {
+        what: CallPattern,
+        after: Option<CallPattern>,
+    },
+    /// So many match.
+    Count {
+        what: CallPattern,
+        times: Times,
+    },
+    Check(Check),
+    /// The program prints these lines in this order, others between them or not; `..` in a line stands for any part.
+    Prints(Vec<String>),
+}
+
+/// How often: `= 1`, `<= 3`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    pub op: Op,
+    pub number: u64,
+}
+
+/// All that a lesson asks of a program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rules {
+    /// In the lesson's order, which is the order of the findings.
+    pub rules: Vec<Rule>,
+    /// The checks of the baseline that this lesson leaves on.
+    pub baseline: Vec<Check>,
+    /// Whether a socket that only the end of its process closes is more than a note.
+    pub closes_before_exit: bool,
+}
+
+/// What came of one run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    pub result: Judgement,
+    /// The lesson's rules in their order, then the baseline.
+    pub findings: Vec<Finding>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    Pass,
+    Fail,
+    /// The lab could not find out, and why.
+    Undetermined {
+        why: String,
+    },
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grade {
+    /// Wrong, whatever the weather.
+    #[default]
+    Broken,
+    /// Right in fair weather only.
+    Fragile,
+    /// Right, but not good.
+    Note,
+}
+
+/// One rule that one run does not keep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// The rule's id or the check's name.
+    pub rule: String,
+    pub grade: Grade,
+    /// The rule in words.
+    pub says: String,
+    /// What the program did, and then what it lacks.
+    pub did: String,
+    /// Two to five rows of the timeline, in order.
+    pub lines: Vec<Line>,
+    /// The events that the marked lines tell of, by `seq`.
+    pub events: Vec<u64>,
+    /// What the other end saw.
+    pub peer: Option<String>,
+    /// The last lines that the program had printed, where they may say why.
+    pub printed: Option<String>,
+    /// Where the call stands in the source of the program: `exercise.rs:42`.
+    pub source: Option<String>,
+    pub hint: Option<String>,
+}
+
+/// A row of the timeline as evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The number of its row.
+    pub step: usize,
+    pub role: String,
+    /// In the notation.
+    pub text: String,
+    /// Whether this is the offending one.
+    pub marked: bool,
+}
+
+impl Grade {
+    pub fn name(self) -> &'static str {
+        match self {
+            Grade::Broken => "broken",
+            Grade::Fragile => "fragile",
+            Grade::Note => "note",
+        }
+    }
+}
+
+impl Judgement {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Judgement::Pass => "pass",
+            Judgement::Fail => "fail",
+            Judgement::Undetermined { .. } => "undetermined",
+        }
+    }
+}
+
+impl Times {
+    /// Whether so many are right.
+    pub fn allows(self, count: u64) -> bool {
+        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.op.holds(signed(count), signed(self.number))
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self.op {
+            Op::Eq => "=",
+            Op::Ne => "!=",
+            Op::Lt => "<",
+            Op::Le => "<=",
+            Op::Gt => ">",
+            Op::Ge => ">=",
+        };
+        write!(f, "{sign} {} times", self.number)
+    }
+}
+
+impl FromStr for Times {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Times, Error> {
+        let trimmed = text.trim();
+        let ops = [
+            ("!=", Op::Ne),
+            ("<=", Op::Le),
+            (">=", Op::Ge),
+            ("=", Op::Eq),
+            ("<", Op::Lt),
+            (">", Op::Gt),
+        ];
+        let read = ops.iter().find_map(|(sign, op)| Some((trimmed.strip_prefix(sign)?, *op)));
+        match read.and_then(|(number, op)| Some((number.trim().parse().ok()?, op))) {
+            Some((number, op)) => Ok(Times { op, number }),
+            None => Err(Error::Pattern {
+                text: text.into(),
+                column: 1,
+                why: "is no count; `= 1` or `<= 3` is".into(),
+            }),
+        }
+    }
+}
+
+/// Judges one run.
+pub fn grade(rules: &Rules, run: &Run<'_>) -> Verdict {
+    if let Some(why) = run.undetermined() {
+        return Verdict { result: Judgement::Undetermined { why }, findings: Vec::new() };
+    }
+    let mut findings = Vec::new();
+    for rule in &rules.rules {
+        let here = run.recording.scenario.as_ref();
+        let meant =
+            rule.scenarios.is_empty() || here.is_none_or(|name| rule.scenarios.contains(name));
+        if meant {
+            findings.extend(rules::judge(rule, run, rules));
+        }
+    }
+    for check in &rules.baseline {
+        // What a lesson's own rule says of a check is said once.
+        if rules.rules.iter().all(|rule| rule.expect != Expect::Check(*check)) {
+            findings.extend(checks::judge(*check, run, rules));
+        }
+    }
+    let failed = findings.iter().any(|finding| finding.grade != Grade::Note);
+    let result = if failed { Judgement::Fail } else { Judgement::Pass };
+    Verdict { result, findings }
+}
+
+/// What a run in some weather adds to what the same scenario showed in fair weather: what failed there already is
+/// said once, and what fails only here is fragile.
+pub fn in_weather(mut verdict: Verdict, fair: &Verdict) -> Verdict {
+    verdict.findings.retain(|finding| fair.findings.iter().all(|it| it.rule != finding.rule));
+    for finding in &mut verdict.findings {
+        if finding.grade == Grade::Broken {
+            finding.grade = Grade::Fragile;
+        }
+    }
+    verdict
+}
+
+/// Whether the run was cut off by the user: nothing can be said of it.
+fn is_interrupted(reason: &Reason) -> bool {
+    *reason == Reason::Interrupted
+}

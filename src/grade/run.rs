@@ -1,0 +1,356 @@
+//! One run as rules see it: the rows, the closes between them, who is under test, and what stands where.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::closings::{Closing, How, closings};
+use super::{Finding, Grade, Line, is_interrupted};
+use crate::event::{Ending, Event, Kind, Reason, Recording, SocketId};
+use crate::pattern::{ArgPattern, CallName, CallPattern, Class, ResultValue};
+use crate::timeline::{Row, RowKind, Timeline};
+
+/// A recording, its timeline, and the role that is under test.
+pub struct Run<'a> {
+    /// The role that the rules are about.
+    pub role: &'a str,
+    pub recording: &'a Recording,
+    pub timeline: &'a Timeline,
+    /// What did not hold at the moments that the scenario names: each with the step's number.
+    pub unmet: Vec<Unmet>,
+    pub closings: Vec<Closing>,
+    events: HashMap<u64, &'a Event>,
+}
+
+/// Something that should have held after a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmet {
+    /// The step's number within the scenario.
+    pub step: usize,
+    /// What was asked and what was found.
+    pub why: String,
+}
+
+/// Most lines that a finding shows.
+const LINES: usize = 5;
+
+impl<'a> Run<'a> {
+    /// Takes a run in. `timeline` is that of the recording.
+    pub fn new(role: &'a str, recording: &'a Recording, timeline: &'a Timeline) -> Run<'a> {
+        Run {
+            role,
+            recording,
+            timeline,
+            unmet: Vec::new(),
+            closings: closings(recording, &timeline.names),
+            events: recording.events.iter().map(|event| (event.seq, event)).collect(),
+        }
+    }
+
+    /// Why nothing can be said of this run, if so.
+    pub(super) fn undetermined(&self) -> Option<String> {
+        if is_interrupted(&self.recording.end.reason) {
+            return Some("the run was interrupted".into());
+        }
+        // How long a run takes says more about the machine than about the program, which lives in virtual time.
+        if let Reason::Limit { what } = &self.recording.end.reason
+            && what.contains("of real time")
+        {
+            return Some(what.clone());
+        }
+        match self.ending() {
+            None => Some(format!("the recording has no role `{}`", self.role)),
+            Some(Ending::NeverStarted) => Some(format!("`{}` was never started", self.role)),
+            Some(_) => None,
+        }
+    }
+
+    /// How the role under test ended.
+    pub(super) fn ending(&self) -> Option<&'a Ending> {
+        let end = self.recording.end.roles.iter().find(|end| end.role == self.role)?;
+        Some(&end.how)
+    }
+
+    /// Whether a role is played by the lab.
+    pub(super) fn is_peer(&self, role: &str) -> bool {
+        self.recording.roles.iter().any(|it| it.name == role && it.command.is_empty())
+    }
+
+    pub(super) fn event(&self, seq: u64) -> Option<&'a Event> {
+        self.events.get(&seq).copied()
+    }
+
+    /// The events of the role under test, in order.
+    pub(super) fn own_events(&self) -> impl Iterator<Item = &'a Event> {
+        let role = self.role;
+        self.recording.events.iter().filter(move |event| event.role == role)
+    }
+
+    /// The rows of the role under test, in order.
+    pub(super) fn own_rows(&self) -> impl Iterator<Item = &'a Row> {
+        let role = self.role;
+        self.timeline.rows.iter().filter(move |row| row.role == role)
+    }
+
+    /// The last close of an object.
+    pub(super) fn closing(&self, id: SocketId) -> Option<&Closing> {
+        self.closings.iter().find(|closing| closing.socket == id)
+    }
+
+    /// The sockets of the role under test that its own calls made, with their names.
+    pub(super) fn own_sockets(&self) -> impl Iterator<Item = (SocketId, &str)> {
+        let names = &self.timeline.names;
+        names.iter().filter(|(id, _)| {
+            names.is_socket(*id) && names.object(*id).is_some_and(|socket| socket.role == self.role)
+        })
+    }
+
+    /// The connections that the role under test accepted or made.
+    pub(super) fn connections(&self) -> Vec<(SocketId, String)> {
+        let stem = |name: &str| name.split(['#', '.']).next().unwrap_or("").to_owned();
+        let all: Vec<_> = self.own_sockets().collect();
+        let accepted = all.iter().any(|(_, name)| stem(name) == "conn");
+        let wanted = if accepted { "conn" } else { "sock" };
+        let mine = all.into_iter().filter(|(_, name)| stem(name) == wanted);
+        mine.map(|(id, name)| (id, name.to_owned())).collect()
+    }
+
+    /// Whether a role is meant by a pattern: one that names none is about the program under test.
+    fn is_meant(&self, pattern: &CallPattern, role: &str) -> bool {
+        pattern.role.is_some() || !self.is_peer(role) && role == self.role
+    }
+
+    /// The places where a pattern matches, in order, each with how often. With `begun` also what was merely tried.
+    pub(super) fn matches(&self, pattern: &CallPattern, begun: bool) -> Vec<Place> {
+        if let Some(wanted) = closed_object(pattern) {
+            return self.closes(pattern, wanted);
+        }
+        let mut places = Vec::new();
+        for (index, row) in self.timeline.rows.iter().enumerate() {
+            let fits = if begun { pattern.matches_begun(row) } else { pattern.matches(row) };
+            if fits && self.is_meant(pattern, &row.role) {
+                places.push(Place { row: index, seq: row.seq, count: row.count });
+            }
+        }
+        places
+    }
+
+    /// Where the last closes stand that a `close(..)` means.
+    fn closes(&self, pattern: &CallPattern, wanted: &ArgPattern) -> Vec<Place> {
+        let mut places = Vec::new();
+        for closing in &self.closings {
+            let Some(event) = self.event(closing.seq) else { continue };
+            let role = pattern.role.as_deref().unwrap_or(self.role);
+            // What the lab takes away at the end, nobody closed.
+            if event.role != role || closing.how == How::Killed {
+                continue;
+            }
+            let name = self.timeline.names.of(closing.socket).unwrap_or("");
+            let named = match wanted {
+                ArgPattern::Word(words) => {
+                    words.len() == 1 && crate::pattern::is_named(name, &words[0])
+                }
+                _ => true,
+            };
+            let row = self.timeline.rows.iter().rposition(|row| row.came_of(closing.seq));
+            if let (true, Some(row)) = (named, row) {
+                places.push(Place { row, seq: closing.seq, count: 1 });
+            }
+        }
+        places.sort_by_key(|place| (place.row, place.seq));
+        places
+    }
+
+    /// A finding with the lines of these rows (by index), of which `marked` are the offending ones.
+    pub(super) fn finding(
+        &self,
+        (rule, says, hint): (&str, &str, Option<&str>),
+        grade: Grade,
+        did: String,
+        rows: &[usize],
+        marked: &[usize],
+    ) -> Finding {
+        let mut shown: BTreeSet<usize> = marked.iter().take(LINES).copied().collect();
+        // Those nearest to the end of the story say most.
+        for row in rows.iter().rev() {
+            if shown.len() >= LINES {
+                break;
+            }
+            shown.insert(*row);
+        }
+        // One line alone tells no story: what the same role did just before belongs to it.
+        if let (1, Some(&only)) = (shown.len(), shown.first()) {
+            let role = self.timeline.rows.get(only).map(|row| &row.role);
+            let before = self.timeline.rows[..only.min(self.timeline.rows.len())]
+                .iter()
+                .rposition(|row| Some(&row.role) == role);
+            shown.extend(before);
+        }
+        let lines: Vec<Line> = shown
+            .iter()
+            .filter_map(|&index| {
+                let row = self.timeline.rows.get(index)?;
+                let marked = marked.contains(&index);
+                Some(Line { step: row.step, role: row.role.clone(), text: said(row), marked })
+            })
+            .collect();
+        let told = |index: &usize| self.timeline.rows.get(*index);
+        let events: Vec<u64> = marked.iter().filter_map(told).map(|row| row.seq).collect();
+        // The marked call's place, else that of the last line which has one.
+        let source = marked
+            .iter()
+            .chain(rows.iter().rev())
+            .filter_map(told)
+            .filter(|row| row.role == self.role)
+            .find_map(|row| self.event(row.seq)?.source.clone());
+        let object = marked.iter().chain(rows.iter().rev()).filter_map(told);
+        let object = object.filter_map(|row| row.object).find(|id| self.peer_of(*id).is_some());
+        Finding {
+            rule: rule.into(),
+            grade,
+            says: says.into(),
+            did,
+            lines,
+            events,
+            peer: object.and_then(|id| self.peer_saw(id)),
+            printed: None,
+            source,
+            hint: hint.map(str::to_owned),
+        }
+    }
+
+    /// What the role under test did as a whole: how much, and how it ended.
+    pub(super) fn so_far(&self) -> String {
+        let calls: u64 = self.own_rows().filter(|row| row.returned()).map(|row| row.count).sum();
+        let calls = if calls == 1 { "1 call".into() } else { format!("{calls} calls") };
+        format!("`{}` made {calls} and {}", self.role, self.ended())
+    }
+
+    /// How the role under test ended, in words.
+    pub(super) fn ended(&self) -> String {
+        match self.ending() {
+            Some(Ending::Exited { status }) => format!("ended with status {status}"),
+            Some(Ending::Signalled { signal }) => format!("was ended by {signal}"),
+            Some(Ending::Killed { why }) => format!("was ended by the lab: {why}"),
+            Some(Ending::NeverStarted) | None => "never started".into(),
+        }
+    }
+
+    /// The last lines that the role under test printed, at most three.
+    pub(super) fn printed(&self) -> Option<String> {
+        let text = self.written(|kind| matches!(kind, Kind::Stdout | Kind::Stderr));
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        let last = &lines[lines.len().saturating_sub(3)..];
+        (!last.is_empty()).then(|| last.join("\n"))
+    }
+
+    /// What the role under test wrote to its stdout.
+    pub(super) fn output(&self) -> String {
+        self.written(|kind| matches!(kind, Kind::Stdout))
+    }
+
+    /// The indices of the rows in which the role under test wrote to its stdout.
+    pub(super) fn prints(&self) -> impl Iterator<Item = usize> {
+        let is_stdout = |row: &Row| {
+            let socket = row.object.and_then(|id| self.recording.socket(id));
+            row.role == self.role && socket.is_some_and(|it| it.kind == Kind::Stdout)
+        };
+        let rows = self.timeline.rows.iter().enumerate();
+        rows.filter(move |(_, row)| is_stdout(row)).map(|(index, _)| index)
+    }
+
+    fn written(&self, to: impl Fn(&Kind) -> bool) -> String {
+        let is_meant =
+            |id: SocketId| self.recording.socket(id).is_some_and(|socket| to(&socket.kind));
+        let mut text = Vec::new();
+        for event in self.own_events().filter(|event| event.socket.is_some_and(is_meant)) {
+            text.extend(event.bytes.iter().flat_map(|bytes| &bytes.data));
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// The index of the last row of the role under test.
+    pub(super) fn last_row(&self) -> Option<usize> {
+        self.timeline.rows.iter().rposition(|row| row.role == self.role)
+    }
+
+    /// The index of the row that tells of an event.
+    pub(super) fn row_of(&self, seq: u64) -> Option<usize> {
+        self.timeline.rows.iter().rposition(|row| row.came_of(seq))
+    }
+
+    /// The socket of a peer of the lab's that is the other end of this one.
+    pub(super) fn peer_of(&self, id: SocketId) -> Option<SocketId> {
+        let socket = self.recording.socket(id)?;
+        let other = self.recording.sockets.iter().find(|it| it.peer == Some(id)).map(|it| it.id);
+        let peer = socket.peer.or(other)?;
+        let role = &self.recording.socket(peer)?.role;
+        self.is_peer(role).then_some(peer)
+    }
+
+    /// What a peer of the lab's saw of the connection whose other end this is.
+    fn peer_saw(&self, id: SocketId) -> Option<String> {
+        let peer = self.peer_of(id)?;
+        let role = &self.recording.socket(peer)?.role;
+        let (mut sent, mut got, mut end) = (0, 0, None);
+        for event in self.recording.events.iter().filter(|e| e.socket == Some(peer)) {
+            match (event.call.as_ref(), event.ret, event.errno.as_deref()) {
+                ("send" | "sendto", Some(n @ 1..), _) => sent += n,
+                ("recv" | "recvfrom", Some(n @ 1..), _) => got += n,
+                ("recv", Some(0), _) => end = Some("end of file".to_owned()),
+                ("recv", _, Some(errno)) if errno != "EAGAIN" => end = Some(errno.to_owned()),
+                _ => {}
+            }
+        }
+        let end = end.map(|end| format!(", then {end}")).unwrap_or_default();
+        Some(format!("{role} sent {} and got {}{end}", bytes(sent), bytes(got)))
+    }
+}
+
+/// Where a pattern matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The index of the row.
+    pub row: usize,
+    pub seq: u64,
+    /// How often, where equal rows are one.
+    pub count: u64,
+}
+
+/// The argument of a `close(x)` that means the last close of a description; none for every other pattern.
+fn closed_object(pattern: &CallPattern) -> Option<&ArgPattern> {
+    // `close!` is the very call, and one that fails closes nothing.
+    let is_close = matches!(&pattern.call, CallName::Class(Class::Close, _));
+    let succeeds = match &pattern.result {
+        None => true,
+        Some(result) => result.op == crate::pattern::Op::Eq && result.value == ResultValue::Int(0),
+    };
+    match pattern.args.as_slice() {
+        [one] if is_close && succeeds => Some(one),
+        _ => None,
+    }
+}
+
+/// A row in the notation, as the timeline writes it.
+pub(super) fn said(row: &Row) -> String {
+    let args: Vec<&str> = row.args.iter().map(|piece| piece.text.as_str()).collect();
+    let mut text = format!("{}({})", row.call, args.join(", "));
+    match row.kind {
+        RowKind::Waits { for_ever: true } => text.push_str(" … waits to the end"),
+        RowKind::Waits { .. } => text.push_str(" … waits"),
+        _ => {}
+    }
+    if let Some(answer) = &row.answer {
+        text.push_str(&format!(" = {}", answer.text));
+    }
+    if row.count > 1 {
+        text.push_str(&format!(" ×{}", row.count));
+    }
+    if let Some(note) = &row.note {
+        text.push_str(&format!(" [{note}]"));
+    }
+    text
+}
+
+/// `1 byte`, `6 bytes`.
+pub(super) fn bytes(count: i64) -> String {
+    if count == 1 { "1 byte".into() } else { format!("{count} bytes") }
+}

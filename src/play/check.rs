@@ -1,0 +1,204 @@
+//! One lesson's program in all scenarios and weathers: Lesson → verdicts.
+//!
+//! The program under test is the only program of such a run; the rest of the world are the scenario's peers. Each run
+//! has a worker of its own, so several can go on at once; what came of them stands in the order in which they were asked
+//! for, whoever was done first.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::{Begin, Input, Part, Request, Scene, play};
+use crate::catalogue::Lesson;
+use crate::error::{Error, Result};
+use crate::event::{Reason, Recording};
+use crate::grade::{self, Cell, Judgement, Rules, Run, Unmet, Verdict};
+use crate::scenario::{Plan, checkpoints};
+use crate::timeline::timeline;
+use crate::tracer::weather::Weather;
+use crate::{sandbox, tracer};
+
+/// Real time after which a run is ended, whatever it does: virtual time passes at once, so only a program that
+/// computes gets there, or a machine that stands still.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A program and all that is asked of it.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// The lesson's whole name.
+    lesson: String,
+    /// The role that is graded, and whether it must end by itself.
+    role: String,
+    ends: bool,
+    stdin: Vec<String>,
+    rules: Rules,
+    pub plans: Vec<Plan>,
+    pub weathers: Vec<Weather>,
+    /// Program first.
+    pub command: Vec<String>,
+    pub seed: u64,
+    /// How many runs go on at once.
+    pub jobs: usize,
+    /// The command that checks this program; scenario, weather and seed go behind it.
+    pub replay: String,
+}
+
+impl Check {
+    /// All of a lesson: its scenarios, its rules, and the weathers of its exercise.
+    ///
+    /// Fails with [`Error::Lesson`] if a rule, a scenario or a weather cannot be read, and if the lesson grades nothing.
+    pub fn new(lesson: &Lesson, command: Vec<String>, replay: String) -> Result<Check> {
+        let name = lesson.grades.as_ref();
+        let role = name.and_then(|name| lesson.role(name));
+        let Some(role) = role else {
+            let why = format!("lesson {} has no exercise to check", lesson.name);
+            return Err(Error::Usage { why, next: format!("lab run {}", lesson.number) });
+        };
+        let weather = |name: &toml::Spanned<String>| -> Result<Weather> {
+            let read = name.as_ref().parse();
+            read.map_err(|error: Error| lesson.error_at(name, error.to_string()))
+        };
+        Ok(Check {
+            lesson: lesson.name.clone(),
+            role: role.name.as_ref().clone(),
+            ends: role.ends,
+            stdin: role.stdin.clone(),
+            rules: lesson.grading()?,
+            plans: lesson.scenarios.iter().map(|it| lesson.plan(it)).collect::<Result<_>>()?,
+            weathers: lesson.exercise.weather.iter().map(weather).collect::<Result<_>>()?,
+            command,
+            seed: 1,
+            jobs: 1,
+            replay,
+        })
+    }
+
+    /// The verdicts of fair weather, in the order of the scenarios.
+    pub fn fair(&self) -> Vec<Cell> {
+        let asked: Vec<(usize, Option<Weather>)> =
+            (0..self.plans.len()).map(|plan| (plan, None)).collect();
+        self.all(&asked)
+    }
+
+    /// The verdicts of every other weather, of each in the order of the scenarios. What failed in fair weather already
+    /// is not told again.
+    pub fn foul(&self, fair: &[Cell]) -> Vec<Cell> {
+        let plans = 0..self.plans.len();
+        let asked: Vec<(usize, Option<Weather>)> = self
+            .weathers
+            .iter()
+            .flat_map(|weather| plans.clone().map(|plan| (plan, Some(*weather))))
+            .collect();
+        let mut cells = self.all(&asked);
+        for cell in &mut cells {
+            if let Some(fair) = fair.iter().find(|it| it.scenario == cell.scenario) {
+                cell.verdict = grade::in_weather(cell.verdict.clone(), &fair.verdict);
+            }
+        }
+        cells
+    }
+
+    /// One run, as it was recorded.
+    pub fn record(&self, plan: &Plan, weather: Option<Weather>) -> Result<Recording> {
+        let request = Request {
+            lesson: Some(self.lesson.clone()),
+            roles: vec![Part {
+                name: self.role.clone(),
+                command: self.command.clone(),
+                env: vec![("LAB_ROLE".into(), self.role.clone())],
+                begin: Begin::AtOnce,
+                ends: Some(self.ends),
+                input: match self.stdin.is_empty() {
+                    true => Input::Idle,
+                    false => Input::Lines(self.stdin.clone()),
+                },
+            }],
+            tracer: tracer::Settings {
+                seed: self.seed,
+                timeout: Some(TIMEOUT),
+                graded: Some(self.role.clone()),
+                weather,
+                ..tracer::Settings::default()
+            },
+            sandbox: sandbox::Settings::default(),
+            live: false,
+            scenario: Some(Scene { plan: plan.clone(), seed: self.seed }),
+        };
+        play(&request, &mut |_| {})
+    }
+
+    fn all(&self, asked: &[(usize, Option<Weather>)]) -> Vec<Cell> {
+        let cells: Mutex<Vec<Option<Cell>>> = Mutex::new(vec![None; asked.len()]);
+        let next = AtomicUsize::new(0);
+        let interrupted = AtomicBool::new(false);
+        let work = || {
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some((plan, weather)) = asked.get(at) else { break };
+                let Some(plan) = self.plans.get(*plan) else { break };
+                let judged = match interrupted.load(Ordering::Relaxed) {
+                    true => (unknown("the check was interrupted".into()), Vec::new()),
+                    false => self.judge(plan, *weather, &interrupted),
+                };
+                let cell = self.cell(plan, *weather, judged);
+                if let Ok(mut cells) = cells.lock() {
+                    cells[at] = Some(cell);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.jobs.min(asked.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        cells.into_inner().unwrap_or_default().into_iter().flatten().collect()
+    }
+
+    /// The verdict of one run, and what of the sandbox it had to do without.
+    fn judge(
+        &self,
+        plan: &Plan,
+        weather: Option<Weather>,
+        interrupted: &AtomicBool,
+    ) -> (Verdict, Vec<String>) {
+        let recording = match self.record(plan, weather) {
+            Ok(recording) => recording,
+            Err(error) => return (unknown(error.to_string()), Vec::new()),
+        };
+        if recording.end.reason == Reason::Interrupted {
+            interrupted.store(true, Ordering::Relaxed);
+        }
+        let timeline = timeline(&recording);
+        let mut run = Run::new(&self.role, &recording, &timeline);
+        run.unmet = checkpoints(plan, &recording)
+            .into_iter()
+            .map(|missed| Unmet {
+                step: missed.step,
+                why: format!("wanted `{}`; {}", missed.wanted, missed.found),
+            })
+            .collect();
+        (grade::grade(&self.rules, &run), recording.isolation.lacking.clone())
+    }
+
+    fn cell(
+        &self,
+        plan: &Plan,
+        weather: Option<Weather>,
+        (verdict, lacking): (Verdict, Vec<String>),
+    ) -> Cell {
+        let weather = weather.map(|weather| weather.to_string());
+        let next = format!(
+            "{} --scenario {} --weather {} --seed {}",
+            self.replay,
+            shell_words::quote(&plan.name),
+            weather.as_deref().unwrap_or("none"),
+            self.seed
+        );
+        Cell { scenario: plan.name.clone(), weather, seed: self.seed, verdict, lacking, next }
+    }
+}
+
+fn unknown(why: String) -> Verdict {
+    Verdict { result: Judgement::Undetermined { why }, findings: Vec::new() }
+}

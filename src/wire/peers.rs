@@ -16,7 +16,7 @@ use nix::errno::Errno;
 
 use crate::decode;
 use crate::event::{Arg, Bytes, SockAddr, Value};
-use crate::scenario::{Action, Expected, MOMENTS, Script, Step, Want, texts};
+use crate::scenario::{Action, Expected, Script, Step, Want, texts};
 use crate::tracer::{Act, Tracer};
 
 use super::{address, set_option};
@@ -75,8 +75,9 @@ struct Socket {
     inode: u64,
 }
 
-/// What a slow reader asks the kernel for; it gives twice that, or its own least.
-const SMALL_BUFFER: i32 = 2_048;
+/// The moments at which a slow reader takes a single byte. Few enough that all of them have passed long before the
+/// kernel's own timer, which runs in real time, asks about the closed window.
+const SLOW_MOMENTS: usize = 64;
 
 /// The descriptor that a peer is shown to get from accept(2).
 const ACCEPTED: i64 = 4;
@@ -268,10 +269,7 @@ impl Peer {
                 self.acted(tracer, "setsockopt", inode, args, result.map(|()| 0), None, Some(note))
             }
             Action::Slow => {
-                self.slow = Some(MOMENTS);
-                if let Some(talk) = &self.talk {
-                    make_small(&talk.fd);
-                }
+                self.slow = Some(SLOW_MOMENTS);
                 None
             }
             _ => Some("no peer does that".into()),
@@ -401,9 +399,6 @@ impl Peer {
             since,
             ..self.act("accept", from, args, Ok(ACCEPTED))
         });
-        if self.slow.is_some() {
-            make_small(&conn.fd);
-        }
         (self.inbox, self.ended) = (Vec::new(), None);
         self.earlier.extend(self.talk.replace(conn));
         Progress::Done(None)
@@ -700,9 +695,6 @@ impl Peer {
                 set_option(&fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, &1i32.to_ne_bytes());
             }
         }
-        if self.slow.is_some() {
-            make_small(&fd);
-        }
         let inode = inode(&fd);
         tracer.peer_made(&self.name, inode, self.domain, self.type_, 0);
         Ok(Socket { fd, inode })
@@ -794,10 +786,6 @@ fn drop_all(fd: &OwnedFd) -> Result<(), Errno> {
         )
     };
     Errno::result(done).map(drop)
-}
-
-fn make_small(fd: &OwnedFd) {
-    set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, &SMALL_BUFFER.to_ne_bytes());
 }
 
 fn inode(fd: &OwnedFd) -> u64 {

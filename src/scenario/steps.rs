@@ -102,7 +102,9 @@ impl Reader<'_> {
                     "chunks" => Pieces::Random,
                     "glued" => Pieces::One,
                     _ => {
-                        return Err(self.wrong("a text, then `split`, `chunks`, `glued` or nothing"));
+                        return Err(
+                            self.wrong("a text, then `split`, `chunks`, `glued` or nothing")
+                        );
                     }
                 };
                 Action::Send { text: self.some(text)?, how }

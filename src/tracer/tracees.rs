@@ -190,6 +190,7 @@ impl Tracer {
         number: u32,
         handlers: Handlers,
     ) -> usize {
+        let alarm = None;
         let image = match parent {
             Some(parent) => self.processes[parent].image,
             None => self.locator.new_image(),
@@ -202,7 +203,7 @@ impl Tracer {
             alive: true,
             handlers,
             image,
-            alarm: None,
+            alarm,
             alarm_fires: 0,
             timers: PosixTimers::new(),
             rings_until: None,
@@ -360,8 +361,8 @@ impl Tracer {
         self.by_tid.remove(&former);
         self.by_tid.insert(tid, key);
         self.processes[process].handlers.exec();
-        self.processes[process].image = self.locator.new_image();
         self.processes[process].timers.clear();
+        self.processes[process].image = self.locator.new_image();
         let serial = self.is_serial();
         let Some(thread) = self.threads.get_mut(&key) else { return };
         thread.tid = tid;

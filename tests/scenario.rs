@@ -155,7 +155,8 @@ impl Played {
 
     /// What was found instead in the steps that were not met, by their numbers.
     fn unmet(&self) -> Vec<(usize, &str)> {
-        let unmet = self.steps().iter().filter_map(|step| Some((step.number, step.unmet.as_deref()?)));
+        let unmet =
+            self.steps().iter().filter_map(|step| Some((step.number, step.unmet.as_deref()?)));
         unmet.collect()
     }
 
@@ -166,7 +167,10 @@ impl Played {
 
     fn output(&self) -> String {
         let writes = self.recording.events.iter().filter(|event| event.call == "write");
-        writes.flat_map(|event| event.bytes.clone()).map(|it| String::from_utf8_lossy(&it.data).into_owned()).collect()
+        writes
+            .flat_map(|event| event.bytes.clone())
+            .map(|it| String::from_utf8_lossy(&it.data).into_owned())
+            .collect()
     }
 
     fn ends_with(&self, status: i32) {
@@ -175,7 +179,10 @@ impl Played {
     }
 
     fn text(&self) -> String {
-        render::text::text(&timeline(&self.recording), &render::text::Style { width: 120, ..Default::default() })
+        render::text::text(
+            &timeline(&self.recording),
+            &render::text::Style { width: 120, ..Default::default() },
+        )
     }
 }
 
@@ -274,8 +281,12 @@ fn the_others_go_on_while_one_stalls() {
 
 #[test]
 fn clients_one_after_the_other_are_as_many_as_the_seed_says() {
-    let steps =
-        ["each: connect(:7000)", "each: send(\"{text}\")", "each: recv(\"{text}\")", "each: close()"];
+    let steps = [
+        "each: connect(:7000)",
+        "each: send(\"{text}\")",
+        "each: recv(\"{text}\")",
+        "each: close()",
+    ];
     for seed in 1..4 {
         let run = need!(server("echo_each", &steps)).serves().clients("2..6").seed(seed);
         let played = run.play().holds();
@@ -318,8 +329,12 @@ fn a_slow_reader_makes_the_writer_wait_and_lets_go_in_the_end() {
 
 #[test]
 fn a_text_is_split_within_its_characters() {
-    let steps =
-        ["A: connect(:7000)", "A: send(\"{utf8:9}\", split)", "A: recv(\"{utf8:9}\")", "A: close()"];
+    let steps = [
+        "A: connect(:7000)",
+        "A: send(\"{utf8:9}\", split)",
+        "A: recv(\"{utf8:9}\")",
+        "A: close()",
+    ];
     let played = need!(server("echo_once", &steps)).play().holds();
     let lengths: Vec<_> = played.of("server", "recv").iter().map(|event| event.ret).collect();
     assert_eq!(lengths, [[Some(1); 9].as_slice(), &[Some(0)]].concat());
@@ -337,7 +352,8 @@ fn a_reset_is_a_real_one() {
 fn a_peer_sees_the_reset_of_a_program_that_leaves_data_unread() {
     let steps = ["A: connect(:7000)", "A: send(\"hello\")", "A: recv() = -1 ECONNRESET"];
     need!(server("rude", &steps)).play().holds();
-    let hopeful = need!(server("rude", &["A: connect(:7000)", "A: send(\"hello\")", "A: recv() = 0"]));
+    let hopeful =
+        need!(server("rude", &["A: connect(:7000)", "A: send(\"hello\")", "A: recv() = 0"]));
     let played = hopeful.play();
     assert_eq!(played.unmet(), [(3, "-1 ECONNRESET (the peer broke the connection off)")]);
 }
@@ -376,7 +392,11 @@ fn who_waits_for_a_silent_peer_is_named_with_it() {
     assert_eq!(played.recording.end.reason, Reason::Deadlock);
     let what = "A, which has no step left".to_string();
     assert_eq!(played.recording.end.waiting[0].for_, [Party::Outside { what }]);
-    assert!(played.text().contains("deadlock: server waits in recv(conn) for A, which has no step left"));
+    assert!(
+        played
+            .text()
+            .contains("deadlock: server waits in recv(conn) for A, which has no step left")
+    );
     let serving = need!(server("mute", &steps)).serves().play();
     assert_eq!(serving.recording.end.reason, Reason::Serving);
 }
@@ -391,14 +411,16 @@ fn a_peer_that_vanished_hears_nothing_more() {
         "A: send(\"again\")",
         "A: recv() = -1 EAGAIN",
     ];
-    let run = need!(server("echo_once", &steps)).state(6, "server: conn ESTABLISHED, send_queue = 5");
+    let run =
+        need!(server("echo_once", &steps)).state(6, "server: conn ESTABLISHED, send_queue = 5");
     let played = run.play().holds();
     assert!(played.text().contains("for A, which has vanished"), "{}", played.text());
 }
 
 #[test]
 fn a_program_that_thinks_before_it_answers_is_waited_for_in_virtual_time() {
-    let steps = ["A: connect(:7000)", "A: send(\"{text}\")", "A: recv(\"{text}\")", "A: recv() = 0"];
+    let steps =
+        ["A: connect(:7000)", "A: send(\"{text}\")", "A: recv(\"{text}\")", "A: recv() = 0"];
     let played = need!(server("echo_late", &steps)).play().holds();
     assert!(played.of("A", "recv")[0].blocked);
 }
@@ -454,7 +476,8 @@ fn a_peer_may_be_the_server() {
 
 #[test]
 fn other_families_are_the_same() {
-    let over_v6: Vec<String> = ECHO.iter().map(|step| step.replace(":7000", "[::1]:7000")).collect();
+    let over_v6: Vec<String> =
+        ECHO.iter().map(|step| step.replace(":7000", "[::1]:7000")).collect();
     let over_v6: Vec<&str> = over_v6.iter().map(String::as_str).collect();
     need!(server("echo_v6", &over_v6)).state(5, "A: sock TIME-WAIT").play().holds();
     let over_unix: Vec<String> = ECHO.iter().map(|step| step.replace(":7000", "@server")).collect();
@@ -483,7 +506,12 @@ const SAME: [(&str, bool, &[&str]); 6] = [
     (
         "echo_once",
         true,
-        &["A: connect(:7000)", "A: send(\"{binary:700000}\")", "A: shutdown(SHUT_WR)", "A: recv(\"{binary:700000}\")"],
+        &[
+            "A: connect(:7000)",
+            "A: send(\"{binary:700000}\")",
+            "A: shutdown(SHUT_WR)",
+            "A: recv(\"{binary:700000}\")",
+        ],
     ),
     (
         "echo_once",
@@ -494,12 +522,24 @@ const SAME: [(&str, bool, &[&str]); 6] = [
         "echo_threads",
         false,
         &[
-            "A: connect(:7000)", "A: send(\"{utf8}\", chunks)", "B: connect(:7000)", "B: send(\"{b}\")",
-            "B: recv(\"{b}\")", "B: reset()", "A: recv(\"{utf8}\")", "A: vanish()", "A: send(\"x\")", "A: close()",
+            "A: connect(:7000)",
+            "A: send(\"{utf8}\", chunks)",
+            "B: connect(:7000)",
+            "B: send(\"{b}\")",
+            "B: recv(\"{b}\")",
+            "B: reset()",
+            "A: recv(\"{utf8}\")",
+            "A: vanish()",
+            "A: send(\"x\")",
+            "A: close()",
         ],
     ),
     ("echo_late", true, &["A: connect(:7000)", "A: send(\"{text}\")", "A: recv(\"{text}\")"]),
-    ("echo_datagrams", false, &["A: sendto(:7000, \"{text}\")", "A: recvfrom(\"{text}\")", "server: kill(SIGTERM)"]),
+    (
+        "echo_datagrams",
+        false,
+        &["A: sendto(:7000, \"{text}\")", "A: recvfrom(\"{text}\")", "server: kill(SIGTERM)"],
+    ),
 ];
 
 #[test]

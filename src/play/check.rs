@@ -15,6 +15,7 @@ use crate::event::{Reason, Recording};
 use crate::grade::{self, Cell, Judgement, Rules, Run, Unmet, Verdict};
 use crate::scenario::{Plan, checkpoints};
 use crate::timeline::timeline;
+use crate::tracer::limits::Limits;
 use crate::tracer::weather::Weather;
 use crate::{sandbox, tracer};
 
@@ -118,9 +119,10 @@ impl Check {
                 timeout: Some(TIMEOUT),
                 graded: Some(self.role.clone()),
                 weather,
+                limits: Some(Limits::default()),
                 ..tracer::Settings::default()
             },
-            sandbox: sandbox::Settings::default(),
+            sandbox: sandbox::Settings { confine: true, ..sandbox::Settings::default() },
             live: false,
             scenario: Some(Scene { plan: plan.clone(), seed: self.seed }),
         };

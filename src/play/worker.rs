@@ -183,7 +183,9 @@ impl<'a> Run<'a> {
         let mut stage = self.stage.take();
         let steps = stage.as_mut().map(|stage| stage.steps(&mut self.tracer)).unwrap_or_default();
         let (events, mut end) = self.tracer.finish(reason);
-        stage.map(Stage::leave);
+        if let Some(stage) = stage {
+            stage.leave();
+        }
         for event in events {
             teller.tell(&Told::Event(Box::new(event)));
         }

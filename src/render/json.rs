@@ -233,6 +233,7 @@ pub(super) mod tests {
         };
         let is = |name: &&str| match *name {
             "integer" => value.is_i64() || value.is_u64(),
+            "number" => value.is_number(),
             "string" => value.is_string(),
             "boolean" => value.is_boolean(),
             "array" => value.is_array(),

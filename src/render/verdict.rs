@@ -91,7 +91,7 @@ pub fn foul(graded: &Graded, color: bool) -> String {
 /// A line for each lesson, and one for all.
 pub fn summary(report: &Report, color: bool) -> String {
     let paint = Paint { color };
-    let mut out = String::new();
+    let mut out = String::from("\n");
     let width = report.lessons.iter().map(|it| it.lesson.len()).max().unwrap_or(0);
     let mut counts = [0, 0, 0];
     for graded in &report.lessons {
@@ -139,7 +139,9 @@ fn count(cells: &[Cell]) -> String {
 
 fn findings(graded: &Graded, color: bool) -> String {
     let mut out = String::new();
-    let broken = graded.broken();
+    let mut broken = graded.broken();
+    // What is merely not good comes last.
+    broken.sort_by_key(|it| it.finding.grade == Grade::Note);
     for broken in broken.iter().take(WHOLE) {
         out.push('\n');
         out.push_str(&told(broken, color));

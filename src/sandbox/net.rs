@@ -31,6 +31,10 @@ pub(super) const SYSCTLS: &[(&str, &str)] = &[
     ("ipv4/tcp_autocorking", "0"),
     ("ipv4/tcp_slow_start_after_idle", "0"),
     ("ipv4/tcp_early_retrans", "0"),
+    // In microseconds, 0.2 s by default: what does not fill a segment is sent into a window that is too narrow for one, and
+    // a closed window is asked about, when this has passed in real time. So it had better not pass while somebody reads
+    // slowly; and it must while a lost segment is waited for. Since Linux 6.11.
+    ("ipv4/tcp_rto_min_us", "800000"),
     ("ipv4/tcp_no_metrics_save", "1"),
     // 2, the default, would let a port on loopback be used again after a second.
     ("ipv4/tcp_tw_reuse", "0"),

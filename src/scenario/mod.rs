@@ -15,7 +15,7 @@
 //! | `A: recv() = 0` | must find this result, and no data: end of file, `= -1 ECONNRESET`, `= -1 EAGAIN` (nothing came) |
 //! | `A: shutdown(SHUT_WR)` `A: close()` `A: reset()` | ends its direction; closes what it talks on, else its listener; a real RST |
 //! | `A: vanish()` | drops all that comes in from now on, as if its cable were cut |
-//! | `A: slow()` | from now on has a small buffer and reads a byte per quiet moment, of which there are 200, then lets go |
+//! | `A: slow()` | from now on reads a byte per quiet moment, 64 times, then lets go; to make a writer wait takes more than the buffers hold: `{binary:1048576}` |
 //! | `A: bind(:9999)` `A: listen(5)` `A: accept()` | a peer that is a server, or a datagram socket with an address |
 //! | `A: sendto(:9999, "x")` `A: recvfrom("x")` | one datagram; `_` for the address: whoever sent the last one |
 //! | `A: socket(AF_UNIX, SOCK_SEQPACKET)` | what the other steps of `A` do not tell already |

@@ -1,3 +1,5 @@
+//! What a plan reads, fills and asks of a recording.
+
 use super::*;
 use crate::event::{Kind, Socket, SocketId, SocketState};
 use crate::timeline::sample;

@@ -25,6 +25,16 @@ enum Plan {
     Answer(i64, Shown, Option<&'static str>),
 }
 
+impl Plan {
+    /// Whether it may become an event.
+    fn may_be_shown(&self) -> bool {
+        match self {
+            Plan::Pass => false,
+            Plan::Watch(shown) | Plan::Answer(_, shown, _) => *shown != Shown::No,
+        }
+    }
+}
+
 impl Tracer {
     /// The chosen thread stands at the entry of a call.
     pub(super) fn enter(&mut self, key: Key, stopped: Stopped, at: AtCall) -> Result<(), Gone> {
@@ -48,6 +58,7 @@ impl Tracer {
             open,
             limit: None,
             fault: None,
+            source: None,
             note: None,
             borrowed: Vec::new(),
             blocked: false,
@@ -73,7 +84,11 @@ impl Tracer {
             }
             self.clock.tick();
         }
-        match self.plan(key, &call, was_closed) {
+        let plan = self.plan(key, &call, was_closed);
+        if plan.may_be_shown() {
+            call.source = self.locate(key, &stopped)?;
+        }
+        match plan {
             Plan::Pass => {
                 self.count_passed();
                 stopped.resume(0)

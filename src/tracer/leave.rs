@@ -250,6 +250,7 @@ impl Tracer {
         event.bytes = moved;
         event.blocked = blocked;
         event.since = blocked.then_some(call.since);
+        event.source = call.source;
         event.note = note.map(Cow::Borrowed).or(call.note);
         event
     }

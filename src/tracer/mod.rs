@@ -23,6 +23,7 @@ mod handlers;
 pub mod launch;
 mod leave;
 pub mod limits;
+mod locate;
 mod memory;
 mod netlink;
 mod outside;
@@ -50,6 +51,7 @@ use clock::Clock;
 use descriptors::Descriptors;
 use launch::{Program, Setup, Streams};
 use limits::Limits;
+use locate::Locator;
 use stop::{Gone, Stopped};
 use tracees::{Held, Key, Process, Role, Thread};
 use weather::{Faults, Weather};
@@ -99,6 +101,9 @@ pub struct Settings {
     /// The faults that it meets, chosen by `seed`.
     #[serde(default)]
     pub weather: Option<Weather>,
+    /// Whether events say where in the source of the program under test the call stands.
+    #[serde(default)]
+    pub locate: bool,
     /// What the programs may use, if that is bounded.
     #[serde(default)]
     pub limits: Option<Limits>,
@@ -116,6 +121,7 @@ impl Default for Settings {
             timeout: None,
             graded: None,
             weather: None,
+            locate: false,
             limits: None,
         }
     }
@@ -187,6 +193,7 @@ pub struct Tracer {
     clock: Clock,
     random: Random,
     faults: Faults,
+    locator: Locator,
     next_port: u16,
     /// Ports that programs have bound by number: no socket is given one of these.
     bound_ports: HashSet<u16>,
@@ -228,6 +235,7 @@ impl Tracer {
             trapped: filter::trapped(serial),
             random: Random::new(settings.seed),
             faults: Faults::default(),
+            locator: Locator::default(),
             settings,
             kernel,
             start: Instant::now(),

@@ -154,6 +154,13 @@ impl Tracer {
         self.note_wakes(Wakes::All);
     }
 
+    /// Whether somebody has been woken since the last quiet moment: else the next one is now.
+    pub fn has_woken(&mut self) -> bool {
+        self.rest();
+        self.note_wakes(Wakes::All);
+        self.anybody_awake()
+    }
+
     /// Waits until nothing is under way between sockets of this network.
     pub fn rest(&mut self) {
         while self.backlog.is_busy() && !super::was_interrupted() {

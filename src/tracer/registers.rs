@@ -66,6 +66,12 @@ impl Registers {
     pub fn sp(&self) -> u64 {
         self.regs.rsp
     }
+
+    /// Where the thread stands, and what its stack is unwound from.
+    pub fn frame(&self) -> (u64, framehop::UnwindRegsNative) {
+        let regs = &self.regs;
+        (regs.rip, framehop::UnwindRegsNative::new(regs.rip, regs.rsp, regs.rbp))
+    }
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -114,6 +120,15 @@ impl Registers {
     /// The stack pointer.
     pub fn sp(&self) -> u64 {
         self.regs.sp
+    }
+
+    /// Where the thread stands, and what its stack is unwound from.
+    pub fn frame(&self) -> (u64, framehop::UnwindRegsNative) {
+        const FRAME_POINTER: usize = 29;
+        const LINK: usize = 30;
+        let regs = &self.regs;
+        let (link, frame) = (regs.regs[LINK], regs.regs[FRAME_POINTER]);
+        (regs.pc, framehop::UnwindRegsNative::new(link, regs.sp, frame))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::event::{Ending, Kind};
 use super::descriptors::{Open, Table, Timer};
 use super::handlers::Handlers;
 use super::launch::{Failure, Ours, Program};
+use super::locate::ImageId;
 use super::memory::Tracee;
 use super::posix_timers::PosixTimers;
 use super::proc::{self, Link, Sleep};
@@ -61,6 +62,8 @@ pub struct Process {
     pub parent: Option<usize>,
     pub alive: bool,
     pub handlers: Handlers,
+    /// The program in its memory.
+    pub image: ImageId,
     /// setitimer(ITIMER_REAL) and alarm, in virtual time.
     pub alarm: Option<Timer>,
     pub alarm_fires: u32,
@@ -120,6 +123,8 @@ pub struct InFlight {
     pub limit: Option<TimeLimit>,
     /// What the weather does to it.
     pub fault: Option<Fault>,
+    /// Where in the program's source it stands.
+    pub source: Option<String>,
     /// What the lab did to it, for the event.
     pub note: Option<Cow<'static, str>>,
     /// Memory of the tracee that was changed for the call, with what stood there.
@@ -186,6 +191,10 @@ impl Tracer {
         handlers: Handlers,
     ) -> usize {
         let alarm = None;
+        let image = match parent {
+            Some(parent) => self.processes[parent].image,
+            None => self.locator.new_image(),
+        };
         let process = Process {
             pid,
             role,
@@ -193,6 +202,7 @@ impl Tracer {
             parent,
             alive: true,
             handlers,
+            image,
             alarm,
             alarm_fires: 0,
             timers: PosixTimers::new(),
@@ -352,6 +362,7 @@ impl Tracer {
         self.by_tid.insert(tid, key);
         self.processes[process].handlers.exec();
         self.processes[process].timers.clear();
+        self.processes[process].image = self.locator.new_image();
         let serial = self.is_serial();
         let Some(thread) = self.threads.get_mut(&key) else { return };
         thread.tid = tid;

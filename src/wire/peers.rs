@@ -16,7 +16,7 @@ use nix::errno::Errno;
 
 use crate::decode;
 use crate::event::{Arg, Bytes, SockAddr, Value};
-use crate::scenario::{Action, Expected, MOMENTS, Script, Step, Want, texts};
+use crate::scenario::{Action, Expected, Script, Step, Want, texts};
 use crate::tracer::{Act, Tracer};
 
 use super::{address, set_option};
@@ -75,8 +75,9 @@ struct Socket {
     inode: u64,
 }
 
-/// What a slow reader asks the kernel for; it gives twice that, or its own least.
-const SMALL_BUFFER: i32 = 2_048;
+/// The moments at which a slow reader takes a single byte. Few enough that all of them have passed before any timer of the
+/// kernel's own, which run in real time: a writer that waits for room looks again by itself after at most 0.2 s.
+const SLOW_MOMENTS: usize = 64;
 
 /// The descriptor that a peer is shown to get from accept(2).
 const ACCEPTED: i64 = 4;
@@ -268,10 +269,7 @@ impl Peer {
                 self.acted(tracer, "setsockopt", inode, args, result.map(|()| 0), None, Some(note))
             }
             Action::Slow => {
-                self.slow = Some(MOMENTS);
-                if let Some(talk) = &self.talk {
-                    make_small(&talk.fd);
-                }
+                self.slow = Some(SLOW_MOMENTS);
                 None
             }
             _ => Some("no peer does that".into()),
@@ -401,9 +399,6 @@ impl Peer {
             since,
             ..self.act("accept", from, args, Ok(ACCEPTED))
         });
-        if self.slow.is_some() {
-            make_small(&conn.fd);
-        }
         (self.inbox, self.ended) = (Vec::new(), None);
         self.earlier.extend(self.talk.replace(conn));
         Progress::Done(None)
@@ -414,31 +409,29 @@ impl Peer {
         let Some(&piece) = under_way.pieces.front() else { return Progress::Done(None) };
         let inode = talk.inode;
         let begin = under_way.sent - under_way.of_piece;
-        let mut moved = false;
-        while under_way.of_piece < piece {
-            let rest = &text[under_way.sent..begin + piece];
-            // SAFETY: the kernel reads `rest`, of the length given.
-            let sent = unsafe {
-                let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
-                libc::send(talk.fd.as_raw_fd(), rest.as_ptr().cast(), rest.len(), flags)
-            };
-            match Errno::result(sent) {
-                Ok(sent) => {
-                    under_way.sent += sent as usize;
-                    under_way.of_piece += sent as usize;
-                    moved = true;
-                }
-                Err(Errno::EAGAIN) => {
-                    let read = self.read_some();
-                    return if moved || read { Progress::Moved } else { Progress::Stuck };
-                }
-                Err(errno) => {
-                    let args = data_args(&text[begin..begin + piece]);
-                    let since = (under_way.moments > 0).then_some(under_way.since);
-                    tracer.peer_acted(Act { since, ..self.act("send", inode, args, Err(errno)) });
-                    return Progress::Done(Some(failure(errno)));
-                }
+        // One call to the kernel at a moment: whoever it wakes is to have gone on before the next one.
+        let rest = &text[under_way.sent..begin + piece];
+        // SAFETY: the kernel reads `rest`, of the length given.
+        let sent = unsafe {
+            let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+            libc::send(talk.fd.as_raw_fd(), rest.as_ptr().cast(), rest.len(), flags)
+        };
+        match Errno::result(sent) {
+            Ok(sent) => {
+                under_way.sent += sent as usize;
+                under_way.of_piece += sent as usize;
             }
+            Err(Errno::EAGAIN) if self.read_some(tracer) => return Progress::Moved,
+            Err(Errno::EAGAIN) => return Progress::Stuck,
+            Err(errno) => {
+                let args = data_args(&text[begin..begin + piece]);
+                let since = (under_way.moments > 0).then_some(under_way.since);
+                tracer.peer_acted(Act { since, ..self.act("send", inode, args, Err(errno)) });
+                return Progress::Done(Some(failure(errno)));
+            }
+        }
+        if under_way.of_piece < piece {
+            return Progress::Moved;
         }
         let bytes = &text[begin..begin + piece];
         let since = (under_way.moments > 0).then_some(under_way.since);
@@ -462,7 +455,7 @@ impl Peer {
         // Data is enough as it is: what comes after it is another step's. Whether the stream has ended is looked
         // at only where more should come.
         let enough = expected.is_enough(&self.inbox) && !self.has_more();
-        let moved = !enough && self.read_some();
+        let moved = !enough && self.read_some(tracer);
         let over = match expected {
             _ if self.ended.is_some() => true,
             Expected::Data(_) => expected.is_enough(&self.inbox) && !self.has_more(),
@@ -635,38 +628,45 @@ impl Peer {
         }
     }
 
-    /// Reads what has come; says whether anything has. A slow reader takes one byte at a moment.
-    fn read_some(&mut self) -> bool {
-        let Some(talk) = &self.talk else { return false };
+    /// Reads what has come; says whether anything has. A slow reader takes one byte at a moment; as long as that
+    /// wakes nobody, the next moment is at once.
+    fn read_some(&mut self, tracer: &mut Tracer) -> bool {
+        let before = self.inbox.len();
+        while self.slow.is_some_and(|left| left > 0) {
+            let length = self.inbox.len();
+            self.read();
+            if self.inbox.len() == length {
+                break;
+            }
+            if tracer.has_woken() {
+                return true;
+            }
+        }
+        if self.slow.is_none_or(|left| left == 0) {
+            self.read();
+        }
+        self.inbox.len() > before
+    }
+
+    fn read(&mut self) {
+        let Some(talk) = &self.talk else { return };
         if self.ended.is_some() {
-            return false;
+            return;
         }
         let one = self.slow.is_some_and(|left| left > 0);
         self.slow = self.slow.map(|left| left.saturating_sub(1));
-        let before = self.inbox.len();
-        let mut buf = vec![0u8; if one { 1 } else { 64 * 1024 }];
-        loop {
-            // SAFETY: the kernel writes at most `buf.len()` bytes into `buf`.
-            let got = unsafe {
-                libc::recv(
-                    talk.fd.as_raw_fd(),
-                    buf.as_mut_ptr().cast(),
-                    buf.len(),
-                    libc::MSG_DONTWAIT,
-                )
-            };
-            match Errno::result(got) {
-                Ok(0) => self.ended = Some(Ok(())),
-                Ok(got) => {
-                    self.inbox.extend(&buf[..got as usize]);
-                    if !one {
-                        continue;
-                    }
-                }
-                Err(Errno::EAGAIN) => {}
-                Err(errno) => self.ended = Some(Err(errno)),
-            }
-            return self.inbox.len() > before;
+        // As for sending: one call, with room for all that the kernel may hold.
+        let mut buf = vec![0u8; if one { 1 } else { 1 << 20 }];
+        // SAFETY: the kernel writes at most `buf.len()` bytes into `buf`.
+        let got = unsafe {
+            let (fd, room) = (talk.fd.as_raw_fd(), buf.len());
+            libc::recv(fd, buf.as_mut_ptr().cast(), room, libc::MSG_DONTWAIT)
+        };
+        match Errno::result(got) {
+            Ok(0) => self.ended = Some(Ok(())),
+            Ok(got) => self.inbox.extend(&buf[..got as usize]),
+            Err(Errno::EAGAIN) => {}
+            Err(errno) => self.ended = Some(Err(errno)),
         }
     }
 
@@ -699,9 +699,6 @@ impl Peer {
             if self.type_ == libc::SOCK_STREAM {
                 set_option(&fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, &1i32.to_ne_bytes());
             }
-        }
-        if self.slow.is_some() {
-            make_small(&fd);
         }
         let inode = inode(&fd);
         tracer.peer_made(&self.name, inode, self.domain, self.type_, 0);
@@ -794,10 +791,6 @@ fn drop_all(fd: &OwnedFd) -> Result<(), Errno> {
         )
     };
     Errno::result(done).map(drop)
-}
-
-fn make_small(fd: &OwnedFd) {
-    set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, &SMALL_BUFFER.to_ne_bytes());
 }
 
 fn inode(fd: &OwnedFd) -> u64 {

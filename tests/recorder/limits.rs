@@ -140,3 +140,14 @@ fn a_program_can_write_in_its_own_folder_only_and_finds_it_empty_each_time() {
     let left = std::fs::read_dir("/tmp/socket-lab").expect("the folder's place").count();
     assert_eq!(left, 0, "nothing of it is seen outside");
 }
+
+#[test]
+fn a_kernel_without_landlock_is_told_of_and_the_folder_is_there_all_the_same() {
+    let wrapper = need!(c("no_landlock"));
+    let shell = "echo here > $TMPDIR/file; cat $TMPDIR/file";
+    let run = need!(limited(&["sh", "-c", shell])).under(wrapper).run();
+    let recording = run.recording();
+    assert_eq!(recording.isolation.lacking, ["landlock: ENOSYS"]);
+    // What `cat` finds it writes to the terminal of the run.
+    assert_eq!(printed(&recording), "here\n", "{}", outline(&recording));
+}

@@ -19,6 +19,7 @@ mod deadlock;
 mod ending;
 mod identity;
 mod limits;
+mod locate;
 mod oracle;
 mod patience;
 mod strace;

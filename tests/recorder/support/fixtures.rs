@@ -38,9 +38,12 @@ pub fn rust(name: &str) -> Option<PathBuf> {
         return None;
     };
     let source = source(&format!("rust/{name}.rs"));
-    Some(built(&format!("rust-{name}"), &[&source], |binary| {
+    Some(built(&format!("rust-lines-{name}"), &[&source], |binary| {
         let mut command = Command::new(compiler);
-        command.args(["--edition", "2024", "-O", "-o"]).arg(binary).arg(&source);
+        command
+            .args(["--edition", "2024", "-O", "-C", "debuginfo=line-tables-only", "-o"])
+            .arg(binary)
+            .arg(&source);
         command
     }))
 }

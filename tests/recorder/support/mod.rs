@@ -49,6 +49,7 @@ pub struct Lab {
     format: &'static str,
     uid: Option<u32>,
     request: Option<Request>,
+    wrapper: Option<PathBuf>,
     bound: Duration,
     mark: Marked,
 }
@@ -78,6 +79,7 @@ pub fn lab() -> Option<Lab> {
         format: "json",
         uid: None,
         request: None,
+        wrapper: None,
         bound: BOUND,
         mark: Marked::new(),
     })
@@ -145,6 +147,12 @@ impl Lab {
         self
     }
 
+    /// Has a request's lab started by this program.
+    pub fn under(mut self, wrapper: PathBuf) -> Lab {
+        self.wrapper = Some(wrapper);
+        self
+    }
+
     /// Starts it and leaves it running.
     pub fn start(self) -> Running {
         let [output, stdout, stderr] =
@@ -168,8 +176,9 @@ impl Lab {
     fn start_request(self, request: Request, files: [PathBuf; 3]) -> Running {
         let asked = self.folder.path().join("request");
         fs::write(&asked, serde_json::to_vec(&request).expect("a request")).expect("write");
-        let mut command = Command::new(&self.program);
-        command.arg("play-request").stdin(File::open(&asked).expect("open"));
+        let mut words = self.wrapper.iter().chain([&self.program]);
+        let mut command = Command::new(words.next().expect("a program"));
+        command.args(words).arg("play-request").stdin(File::open(&asked).expect("open"));
         command.stdout(File::create(&files[0]).expect("a file for the recording"));
         command.stderr(File::create(&files[2]).expect("a file for stderr"));
         self.spawn(command, files)

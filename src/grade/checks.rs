@@ -530,7 +530,7 @@ fn end_seen(run: &Run<'_>, id: SocketId) -> Option<u64> {
             && (ended || dead && event.note.is_none())
             && !call.starts_with("accept")
     };
-    run.own_events().find(over).map(|event| event.seq)
+    run.about(id).find(over).map(|event| event.seq)
 }
 
 fn no_exec(run: &Run<'_>) -> Option<Found> {
@@ -574,7 +574,7 @@ fn bytes_echoed(run: &Run<'_>) -> Option<Found> {
     for (id, name) in connections {
         let (mut got, mut sent): (Stream, Stream) = Default::default();
         let (mut last, mut dead) = (None, false);
-        for event in run.own_events().filter(|event| event.socket == Some(id)) {
+        for event in run.about(id) {
             let call = event.call.as_ref();
             let peeks = matches!(event.arg("flags"),
                 Some(Value::Named { text, .. }) if text.contains("MSG_PEEK"));
@@ -796,7 +796,7 @@ fn prints_what_it_receives(run: &Run<'_>) -> Option<Found> {
     for (id, name) in connections {
         let mut text: Vec<u8> = Vec::new();
         let mut last = None;
-        for event in run.own_events().filter(|event| event.socket == Some(id)) {
+        for event in run.about(id) {
             if Class::Recv.members().contains(&event.call.as_ref())
                 && let Some(bytes) = &event.bytes
             {

@@ -120,6 +120,7 @@ impl Check {
                 graded: Some(self.role.clone()),
                 weather,
                 limits: Some(Limits::default()),
+                locate: true,
                 ..tracer::Settings::default()
             },
             sandbox: sandbox::Settings { confine: true, ..sandbox::Settings::default() },

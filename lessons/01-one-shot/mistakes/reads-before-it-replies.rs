@@ -1,6 +1,5 @@
 //! It greets at once: the answer is the same whatever the client asks, so it seems to make no odds.
-//! But the client's bytes are then unread at the moment of the answer, and who closes on unread bytes
-//! breaks the connection off.
+//! But it answers a question that nobody has asked yet, and would also if nobody ever did.
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;

@@ -17,9 +17,11 @@ fn server() -> Result<()> {
         let listener = socket(AF_INET, SOCK_STREAM)?;
         bind(&listener, ADDRESS)?;
         listen(&listener, 1)?;
-        let (conn, peer) = match accept(&listener) {
-            Err(error) if error.errno() == Some(Errno::EINTR) => continue,
-            accepted => accepted?,
+        let (conn, peer) = loop {
+            match accept(&listener) {
+                Err(error) if error.errno() == Some(Errno::EINTR) => {}
+                accepted => break accepted?,
+            }
         };
         close(listener)?;
         println!("连接客户端地址: {}", py_addr(peer));

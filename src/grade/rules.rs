@@ -17,11 +17,11 @@ const COMBINATIONS: usize = 10_000;
 pub(super) fn judge(rule: &Rule, run: &Run<'_>, rules: &Rules) -> Option<(Finding, bool)> {
     let broken = match &rule.expect {
         Expect::Check(check) => {
-            let mut finding = checks::judge(*check, run, rules)?;
+            let (mut finding, absent) = checks::judge(*check, run, rules)?;
             finding.rule = rule.id.clone();
             finding.says = rule.says.clone();
             finding.hint = rule.hint.clone().or(finding.hint);
-            return Some((finding, false));
+            return Some((finding, absent));
         }
         Expect::Prints(lines) => prints(run, lines),
         Expect::Order(patterns) => for_each(run, patterns, true, |patterns| order(run, patterns)),

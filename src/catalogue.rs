@@ -346,6 +346,11 @@ pub struct Exercise {
 }
 
 impl Lesson {
+    /// The lesson's folder, and what it is called from the lab's root: `lessons/12-half-close`.
+    pub fn places(&self) -> (PathBuf, PathBuf) {
+        (self.folder.clone(), Path::new("lessons").join(&self.name))
+    }
+
     /// The name of the lesson's cargo package.
     pub fn package(&self) -> String {
         format!("lesson-{}", self.name)

@@ -34,7 +34,18 @@ fn help_names_every_command() {
 
 #[test]
 fn each_command_explains_itself() {
-    for command in ["run", "trace", "show", "list", "doctor", "completions", "man"] {
+    for command in [
+        "run",
+        "trace",
+        "check",
+        "explain",
+        "audit",
+        "show",
+        "list",
+        "doctor",
+        "completions",
+        "man",
+    ] {
         assert_snapshot!(format!("help-{command}"), said(lab().args([command, "--help"])));
     }
 }

@@ -112,6 +112,7 @@ impl Audit {
             let role = lesson.grades.clone().unwrap_or_default();
             let replay = format!("lab check {}", lesson.number);
             let mut check = Checked::new(lesson, vec![binary, role], replay)?;
+            check.source = Some(lesson.places());
             check.seed = self.seed;
             check.jobs = self
                 .jobs

@@ -165,7 +165,10 @@ impl Check {
         check.command = match &foreign {
             Some(command) => words(command)?,
             None => match build(root, lesson, &lesson.exercise_bin(), color) {
-                Ok(binary) => vec![binary, lesson.grades.clone().unwrap_or_default()],
+                Ok(binary) => {
+                    check.source = Some(lesson.places());
+                    vec![binary, lesson.grades.clone().unwrap_or_default()]
+                }
                 Err(error @ Error::Build { .. }) => {
                     graded.cells.push(not_built(&check, &error));
                     say(verdict::head(&graded, paint) + &verdict::fair(&graded, paint));

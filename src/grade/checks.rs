@@ -215,8 +215,8 @@ impl Check {
     }
 }
 
-/// What a check finds.
-pub(super) fn judge(check: Check, run: &Run<'_>, rules: &Rules) -> Option<Finding> {
+/// What a check finds, and whether it is only that there is nothing it could be about.
+pub(super) fn judge(check: Check, run: &Run<'_>, rules: &Rules) -> Option<(Finding, bool)> {
     let mut found = match check {
         Check::UsesSockets => uses_sockets(run),
         Check::EndsOrServes => ends_or_serves(run),
@@ -238,7 +238,7 @@ pub(super) fn judge(check: Check, run: &Run<'_>, rules: &Rules) -> Option<Findin
     let mut finding = run.finding(label, found.grade, found.did, &found.rows, &found.marked);
     finding.printed = found.printed;
     finding.peer = found.peer.or(finding.peer);
-    Some(finding)
+    Some((finding, found.absent))
 }
 
 /// How a check is broken.
@@ -250,6 +250,8 @@ struct Found {
     marked: Vec<usize>,
     printed: Option<String>,
     peer: Option<String>,
+    /// There is nothing that it could be about.
+    absent: bool,
 }
 
 impl Found {
@@ -530,7 +532,7 @@ fn end_seen(run: &Run<'_>, id: SocketId) -> Option<u64> {
             && (ended || dead && event.note.is_none())
             && !call.starts_with("accept")
     };
-    run.own_events().find(over).map(|event| event.seq)
+    run.about(id).find(over).map(|event| event.seq)
 }
 
 fn no_exec(run: &Run<'_>) -> Option<Found> {
@@ -568,13 +570,12 @@ fn append(stream: &mut Stream, bytes: &Bytes) {
 fn bytes_echoed(run: &Run<'_>) -> Option<Found> {
     let connections = run.connections();
     if connections.is_empty() {
-        let did = format!("{}, and had no connection", run.so_far());
-        return Found::at(did, last_rows(run), run.last_row());
+        return no_connection(run);
     }
     for (id, name) in connections {
         let (mut got, mut sent): (Stream, Stream) = Default::default();
         let (mut last, mut dead) = (None, false);
-        for event in run.own_events().filter(|event| event.socket == Some(id)) {
+        for event in run.about(id) {
             let call = event.call.as_ref();
             let peeks = matches!(event.arg("flags"),
                 Some(Value::Named { text, .. }) if text.contains("MSG_PEEK"));
@@ -622,6 +623,13 @@ fn bytes_echoed(run: &Run<'_>) -> Option<Found> {
         }
     }
     None
+}
+
+/// There is no connection that a check could be about.
+fn no_connection(run: &Run<'_>) -> Option<Found> {
+    let did = format!("{}, and had no connection", run.so_far());
+    let found = Found::at(did, last_rows(run), run.last_row())?;
+    Some(Found { absent: true, ..found })
 }
 
 fn bytes_of(count: usize) -> String {
@@ -757,8 +765,7 @@ fn each_buffer(value: &Value, f: &mut impl FnMut(&Bytes)) {
 fn closes_every_connection(run: &Run<'_>) -> Option<Found> {
     let connections = run.connections();
     if connections.is_empty() {
-        let did = format!("{}, and had no connection", run.so_far());
-        return Found::at(did, last_rows(run), run.last_row());
+        return no_connection(run);
     }
     for (id, name) in connections {
         let closing = run.closing(id);
@@ -790,13 +797,12 @@ fn prints_what_it_receives(run: &Run<'_>) -> Option<Found> {
     }
     let connections = run.connections();
     if connections.is_empty() {
-        let did = format!("{}, and had no connection", run.so_far());
-        return Found::at(did, last_rows(run), run.last_row());
+        return no_connection(run);
     }
     for (id, name) in connections {
         let mut text: Vec<u8> = Vec::new();
         let mut last = None;
-        for event in run.own_events().filter(|event| event.socket == Some(id)) {
+        for event in run.about(id) {
             if Class::Recv.members().contains(&event.call.as_ref())
                 && let Some(bytes) = &event.bytes
             {

@@ -8,7 +8,7 @@
 //!
 //! Source: close(2), dup(2), fork(2).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::event::{Event, Recording, SocketId, Value};
 use crate::timeline::Names;
@@ -45,15 +45,19 @@ pub fn closings(recording: &Recording, names: &Names) -> Vec<Closing> {
             parents.insert((event.role.clone(), child), event.process);
         }
     }
-    let mut held = Held { tables: BTreeMap::new(), ended: BTreeSet::new(), closings: Vec::new() };
+    let mut held = Held::default();
     for event in events {
         held.see(event, names, &parents);
     }
     held.closings
 }
 
+#[derive(Default)]
 struct Held {
     tables: BTreeMap<Process, BTreeMap<i32, SocketId>>,
+    /// How many descriptors, of all processes, refer to a description.
+    counts: HashMap<SocketId, usize>,
+    closed: HashSet<SocketId>,
     ended: BTreeSet<Process>,
     closings: Vec<Closing>,
 }
@@ -68,10 +72,12 @@ impl Held {
         }
         let ended = |held: &mut Held, how| {
             held.ended.insert(process.clone());
-            let table = held.tables.remove(&process).unwrap_or_default();
-            for id in table.into_values().collect::<BTreeSet<_>>() {
+            let numbers: Vec<i32> = held.table(&process).keys().copied().collect();
+            let all = numbers.into_iter().filter_map(|fd| held.take(&process, fd));
+            for id in all.collect::<BTreeSet<_>>() {
                 held.perhaps_closed(id, event.seq, how);
             }
+            held.tables.remove(&process);
         };
         match event.call.as_ref() {
             "exit" | "exit_group" => return ended(self, How::Exit),
@@ -84,7 +90,7 @@ impl Held {
         match event.call.as_ref() {
             "close" => {
                 let number = first_fd(event).map(|(number, _)| number);
-                let known = number.and_then(|fd| self.table(&process).remove(&fd));
+                let known = number.and_then(|fd| self.take(&process, fd));
                 // A peer's descriptors have no numbers; an inherited one was never seen made.
                 if let Some(id) = known.or(event.socket) {
                     self.perhaps_closed(id, event.seq, How::Call);
@@ -112,7 +118,7 @@ impl Held {
                         .copied()
                         .collect();
                     let ids: Vec<SocketId> =
-                        gone.iter().filter_map(|fd| self.table(&process).remove(fd)).collect();
+                        gone.iter().filter_map(|fd| self.take(&process, *fd)).collect();
                     for id in ids {
                         self.perhaps_closed(id, event.seq, How::Call);
                     }
@@ -120,23 +126,25 @@ impl Held {
             }
             "socketpair" | "pipe" | "pipe2" | "recvmsg" => {
                 for (fd, id) in event.args.iter().skip(1).flat_map(|arg| fds(&arg.value)) {
-                    self.table(&process).insert(fd, id);
+                    self.give(&process, fd, id);
                 }
                 if event.call.starts_with("pipe") {
                     for (fd, id) in event.args.iter().flat_map(|arg| fds(&arg.value)) {
-                        self.table(&process).insert(fd, id);
+                        self.give(&process, fd, id);
                     }
                 }
             }
             _ => {
                 let number = event.ret.and_then(|ret| i32::try_from(ret).ok());
                 if let (Some(id), Some(fd)) = (names.made(event), number) {
-                    let before = self.table(&process).insert(fd, id);
+                    let before = self.give(&process, fd, id);
                     if let Some(before) = before.filter(|before| *before != id) {
                         self.perhaps_closed(before, event.seq, How::Call);
                     }
                 } else if let Some((fd, id)) = first_fd(event) {
-                    self.table(&process).entry(fd).or_insert(id);
+                    if !self.table(&process).contains_key(&fd) {
+                        self.give(&process, fd, id);
+                    }
                 }
             }
         }
@@ -149,7 +157,28 @@ impl Held {
         }
         let parent = parents.get(process).map(|parent| (process.0.clone(), *parent));
         let table = parent.and_then(|parent| self.tables.get(&parent)).cloned();
-        self.tables.insert(process.clone(), table.unwrap_or_default());
+        for (fd, id) in table.unwrap_or_default() {
+            self.give(process, fd, id);
+        }
+        self.table(process);
+    }
+
+    /// Has a descriptor of the process refer to a description; gives what it referred to before.
+    fn give(&mut self, process: &Process, fd: i32, id: SocketId) -> Option<SocketId> {
+        *self.counts.entry(id).or_default() += 1;
+        let before = self.table(process).insert(fd, id);
+        before.inspect(|before| self.discount(*before))
+    }
+
+    /// Takes a descriptor from the process; gives what it referred to.
+    fn take(&mut self, process: &Process, fd: i32) -> Option<SocketId> {
+        self.table(process).remove(&fd).inspect(|id| self.discount(*id))
+    }
+
+    fn discount(&mut self, id: SocketId) {
+        if let Some(count) = self.counts.get_mut(&id) {
+            *count = count.saturating_sub(1);
+        }
     }
 
     fn table(&mut self, process: &Process) -> &mut BTreeMap<i32, SocketId> {
@@ -158,9 +187,8 @@ impl Held {
 
     /// One descriptor of this description is gone; if it was the last, so is the description.
     fn perhaps_closed(&mut self, socket: SocketId, seq: u64, how: How) {
-        let is_held = self.tables.values().any(|table| table.values().any(|id| *id == socket));
-        let known = self.closings.iter().any(|closing| closing.socket == socket);
-        if !is_held && !known {
+        let is_held = self.counts.get(&socket).is_some_and(|count| *count > 0);
+        if !is_held && self.closed.insert(socket) {
             self.closings.push(Closing { socket, seq, how });
         }
     }

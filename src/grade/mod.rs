@@ -96,7 +96,8 @@ pub struct Rules {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     pub result: Judgement,
-    /// The lesson's rules in their order, then the baseline.
+    /// The lesson's rules in their order, then the baseline. What is only missing may be missing for the reason that
+    /// stands before it: it comes after them; notes are last.
     pub findings: Vec<Finding>,
 }
 
@@ -229,21 +230,31 @@ pub fn grade(rules: &Rules, run: &Run<'_>) -> Verdict {
     if let Some(why) = run.undetermined() {
         return Verdict { result: Judgement::Undetermined { why }, findings: Vec::new() };
     }
-    let mut findings = Vec::new();
+    let (mut findings, mut missing) = (Vec::new(), Vec::new());
     for rule in &rules.rules {
         let here = run.recording.scenario.as_ref();
         let meant =
             rule.scenarios.is_empty() || here.is_none_or(|name| rule.scenarios.contains(name));
         if meant {
-            findings.extend(rules::judge(rule, run, rules));
+            match rules::judge(rule, run, rules) {
+                Some((finding, true)) => missing.push(finding),
+                Some((finding, false)) => findings.push(finding),
+                None => {}
+            }
         }
     }
     for check in &rules.baseline {
         // What a lesson's own rule says of a check is said once.
         if rules.rules.iter().all(|rule| rule.expect != Expect::Check(*check)) {
-            findings.extend(checks::judge(*check, run, rules));
+            match checks::judge(*check, run, rules) {
+                Some((finding, true)) => missing.push(finding),
+                Some((finding, false)) => findings.push(finding),
+                None => {}
+            }
         }
     }
+    findings.extend(missing);
+    findings.sort_by_key(|finding| finding.grade == Grade::Note);
     let failed = findings.iter().any(|finding| finding.grade != Grade::Note);
     let result = if failed { Judgement::Fail } else { Judgement::Pass };
     Verdict { result, findings }

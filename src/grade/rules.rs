@@ -1,6 +1,6 @@
 //! Judges one rule: binds its names to the objects of the run, and says what the first of them that breaks it did.
 
-use super::run::{Place, Run, said};
+use super::run::{Bound, Place, Run, said};
 use super::{Expect, Finding, Grade, Rule, Rules, checks};
 use crate::event::SocketId;
 use crate::pattern::{ArgPattern, CallPattern, ResultValue};
@@ -12,15 +12,16 @@ const OBJECTS: [&str; 9] =
 /// More combinations than any rule of a lesson has in any run of one.
 const COMBINATIONS: usize = 10_000;
 
-/// What a rule finds, if it is broken: one finding, of the first objects that break it.
-pub(super) fn judge(rule: &Rule, run: &Run<'_>, rules: &Rules) -> Option<Finding> {
+/// What a rule finds, if it is broken: one finding, of the first objects that break it; and whether it is only that
+/// something is not there which something else may have kept from coming about.
+pub(super) fn judge(rule: &Rule, run: &Run<'_>, rules: &Rules) -> Option<(Finding, bool)> {
     let broken = match &rule.expect {
         Expect::Check(check) => {
-            let mut finding = checks::judge(*check, run, rules)?;
+            let (mut finding, absent) = checks::judge(*check, run, rules)?;
             finding.rule = rule.id.clone();
             finding.says = rule.says.clone();
             finding.hint = rule.hint.clone().or(finding.hint);
-            return Some(finding);
+            return Some((finding, absent));
         }
         Expect::Prints(lines) => prints(run, lines),
         Expect::Order(patterns) => for_each(run, patterns, true, |patterns| order(run, patterns)),
@@ -38,7 +39,13 @@ pub(super) fn judge(rule: &Rule, run: &Run<'_>, rules: &Rules) -> Option<Finding
         }
     }?;
     let label = (rule.id.as_str(), rule.says.as_str(), rule.hint.as_deref());
-    Some(run.finding(label, Grade::Broken, broken.did, &broken.rows, &broken.marked))
+    let absent = match broken.lacks {
+        Lacks::Nothing => false,
+        Lacks::Call => run.was_cut_off(),
+        Lacks::Object => true,
+    };
+    let finding = run.finding(label, Grade::Broken, broken.did, &broken.rows, &broken.marked);
+    Some((finding, absent))
 }
 
 /// How a rule is broken.
@@ -46,6 +53,16 @@ struct Broken {
     did: String,
     rows: Vec<usize>,
     marked: Vec<usize>,
+    lacks: Lacks,
+}
+
+/// What is not there.
+enum Lacks {
+    /// Something is there that should not be.
+    Nothing,
+    Call,
+    /// Not even what the rule is about.
+    Object,
 }
 
 /// An object that a rule speaks of: the word, in the mouth of a role.
@@ -60,7 +77,7 @@ fn for_each(
     run: &Run<'_>,
     patterns: &[CallPattern],
     needed: bool,
-    judge: impl Fn(&[CallPattern]) -> Option<Broken>,
+    judge: impl Fn(&[Bound]) -> Option<Broken>,
 ) -> Option<Broken> {
     let variables = variables(run, patterns);
     let choices = choices(run, &variables);
@@ -69,7 +86,7 @@ fn for_each(
     }
     let several = choices.len() > 1;
     for choice in &choices {
-        let bound: Vec<CallPattern> =
+        let bound: Vec<Bound> =
             patterns.iter().map(|pattern| bind(run, pattern, &variables, choice)).collect();
         if let Some(mut broken) = judge(&bound) {
             // Which of them, where there are several.
@@ -177,7 +194,7 @@ fn bind(
     pattern: &CallPattern,
     variables: &[Variable],
     choice: &[SocketId],
-) -> CallPattern {
+) -> Bound {
     let role = pattern.role.as_deref().unwrap_or(run.role);
     let chosen = |word: &str| -> Option<String> {
         let mut all = variables.iter().zip(choice);
@@ -195,7 +212,15 @@ fn bind(
     {
         *name = one;
     }
-    bound
+    // The last is the rarest: what a listener gave, not the listener.
+    let mut words = Vec::new();
+    pattern.args.iter().for_each(|arg| words_of(arg, &mut words));
+    if let Some(ResultValue::Name(name)) = pattern.result.as_ref().map(|result| &result.value) {
+        words.push(name);
+    }
+    let mut all = variables.iter().zip(choice).rev();
+    let object = all.find(|(it, _)| it.role == role && words.contains(&it.word.as_str()));
+    Bound { pattern: bound, object: object.map(|(_, id)| *id) }
 }
 
 fn bind_argument(arg: &mut ArgPattern, chosen: &impl Fn(&str) -> Option<String>) {
@@ -220,11 +245,11 @@ fn absent(run: &Run<'_>, patterns: &[CallPattern], variables: &[Variable]) -> Br
     let wanted = patterns.first().map(call_of).unwrap_or_default();
     let last = run.last_row();
     let did = format!("{}: there is no `{missing}` in this run; wanted `{wanted}`", run.so_far(),);
-    Broken { did, rows: Vec::new(), marked: last.into_iter().collect() }
+    Broken { did, rows: Vec::new(), marked: last.into_iter().collect(), lacks: Lacks::Object }
 }
 
 /// The first matches come in this order, and each has one.
-fn order(run: &Run<'_>, patterns: &[CallPattern]) -> Option<Broken> {
+fn order(run: &Run<'_>, patterns: &[Bound]) -> Option<Broken> {
     let mut places: Vec<Place> = Vec::new();
     for (n, pattern) in patterns.iter().enumerate() {
         let all = run.matches(pattern, false);
@@ -250,7 +275,8 @@ fn order(run: &Run<'_>, patterns: &[CallPattern]) -> Option<Broken> {
                 step(run, before.row),
                 text(run, before.row),
             );
-            return Some(Broken { did, rows: rows(), marked: vec![found.row] });
+            let (rows, marked) = (rows(), vec![found.row]);
+            return Some(Broken { did, rows, marked, lacks: Lacks::Nothing });
         }
         places.push(*found);
     }
@@ -258,13 +284,8 @@ fn order(run: &Run<'_>, patterns: &[CallPattern]) -> Option<Broken> {
 }
 
 /// Nothing matched, where something should have.
-fn lacking(
-    run: &Run<'_>,
-    pattern: &CallPattern,
-    before: Option<&Place>,
-    mut rows: Vec<usize>,
-) -> Broken {
-    let wanted = call_of(pattern);
+fn lacking(run: &Run<'_>, pattern: &Bound, before: Option<&Place>, mut rows: Vec<usize>) -> Broken {
+    let wanted = call_of(&pattern.pattern);
     // The same call with another result: what it did instead.
     let near = near_miss(run, pattern, before);
     let (did, marked) = match (before, near) {
@@ -281,32 +302,31 @@ fn lacking(
         ),
         (None, None) => {
             let did = format!("{}; wanted `{wanted}`", run.so_far());
-            return Broken { did, rows, marked: run.last_row().into_iter().collect() };
+            let marked = run.last_row().into_iter().collect();
+            return Broken { did, rows, marked, lacks: Lacks::Call };
         }
     };
     // How it ended shows that nothing more came.
     rows.extend(run.last_row());
     rows.sort_unstable();
-    Broken { did, rows, marked: vec![marked] }
+    Broken { did, rows, marked: vec![marked], lacks: Lacks::Call }
 }
 
 /// The last row that would match but for its result or its other arguments.
-fn near_miss(run: &Run<'_>, pattern: &CallPattern, before: Option<&Place>) -> Option<usize> {
-    let looser = |mut pattern: CallPattern| {
-        pattern.result = None;
-        pattern.args = match pattern.args.into_iter().next() {
-            Some(first) => vec![first, ArgPattern::Rest],
-            None => vec![ArgPattern::Rest],
-        };
-        pattern
+fn near_miss(run: &Run<'_>, pattern: &Bound, before: Option<&Place>) -> Option<usize> {
+    let mut looser = pattern.clone();
+    looser.pattern.result = None;
+    looser.pattern.args = match looser.pattern.args.into_iter().next() {
+        Some(first) => vec![first, ArgPattern::Rest],
+        None => vec![ArgPattern::Rest],
     };
-    let all = run.matches(&looser(pattern.clone()), true);
+    let all = run.matches(&looser, true);
     let after = before.map_or(0, |before| before.row + 1);
     all.iter().rev().find(|place| place.row >= after).map(|place| place.row)
 }
 
 /// Nothing matches the first pattern, or nothing after the first match of the second.
-fn never(run: &Run<'_>, patterns: &[CallPattern]) -> Option<Broken> {
+fn never(run: &Run<'_>, patterns: &[Bound]) -> Option<Broken> {
     let (what, after) = patterns.split_first()?;
     let begin = match after.first() {
         Some(after) => Some(*run.matches(after, false).first()?),
@@ -328,17 +348,17 @@ fn never(run: &Run<'_>, patterns: &[CallPattern]) -> Option<Broken> {
         did.push_str(&format!(", after step {row} (`{call}`)"));
     }
     let rows = begin.iter().map(|begin| begin.row).collect();
-    Some(Broken { did, rows, marked: vec![found.row] })
+    Some(Broken { did, rows, marked: vec![found.row], lacks: Lacks::Nothing })
 }
 
-fn count(run: &Run<'_>, patterns: &[CallPattern], allows: impl Fn(u64) -> bool) -> Option<Broken> {
+fn count(run: &Run<'_>, patterns: &[Bound], allows: impl Fn(u64) -> bool) -> Option<Broken> {
     let what = patterns.first()?;
     let places = run.matches(what, false);
     let found: u64 = places.iter().map(|place| place.count).sum();
     if allows(found) {
         return None;
     }
-    let wanted = call_of(what);
+    let wanted = call_of(&what.pattern);
     let rows: Vec<usize> = places.iter().map(|place| place.row).collect();
     if rows.is_empty() {
         return Some(lacking(run, what, None, rows));
@@ -349,7 +369,7 @@ fn count(run: &Run<'_>, patterns: &[CallPattern], allows: impl Fn(u64) -> bool) 
     let did = format!("it did `{wanted}` {times} ({noun} {})", steps.join(", "));
     // The last is the one too many; of too few, the last after which one more was wanted.
     let marked = rows.last().copied().into_iter().collect();
-    Some(Broken { did, rows, marked })
+    Some(Broken { did, rows, marked, lacks: Lacks::Nothing })
 }
 
 /// These lines are printed in this order.
@@ -372,7 +392,8 @@ fn prints(run: &Run<'_>, wanted: &[String]) -> Option<Broken> {
             };
             let rows: Vec<usize> = run.prints().collect();
             let marked = rows.last().copied().or_else(|| run.last_row());
-            return Some(Broken { did, rows, marked: marked.into_iter().collect() });
+            let marked = marked.into_iter().collect();
+            return Some(Broken { did, rows, marked, lacks: Lacks::Call });
         };
         from += at + 1;
     }

@@ -18,6 +18,14 @@ pub struct Run<'a> {
     pub unmet: Vec<Unmet>,
     pub closings: Vec<Closing>,
     events: HashMap<u64, &'a Event>,
+    /// The events of the role under test about an object, in order.
+    about: HashMap<SocketId, Vec<&'a Event>>,
+    /// The place in `closings` of an object's last close.
+    closed: HashMap<SocketId, usize>,
+    /// The rows, by index, that mention an object, in order.
+    mentions: HashMap<SocketId, Vec<usize>>,
+    /// The last row that tells of an event, by `seq`.
+    rows: HashMap<u64, usize>,
 }
 
 /// Something that should have held after a step.
@@ -35,13 +43,38 @@ const LINES: usize = 5;
 impl<'a> Run<'a> {
     /// Takes a run in. `timeline` is that of the recording.
     pub fn new(role: &'a str, recording: &'a Recording, timeline: &'a Timeline) -> Run<'a> {
+        let closings = closings(recording, &timeline.names);
+        let closed = closings.iter().enumerate().map(|(at, it)| (it.socket, at)).collect();
+        let mut about: HashMap<SocketId, Vec<&Event>> = HashMap::new();
+        for event in recording.events.iter().filter(|event| event.role == role) {
+            if let Some(id) = event.socket {
+                about.entry(id).or_default().push(event);
+            }
+        }
+        let mut mentions: HashMap<SocketId, Vec<usize>> = HashMap::new();
+        let mut rows = HashMap::new();
+        for (index, row) in timeline.rows.iter().enumerate() {
+            let in_args = row.args.iter().flat_map(|piece| &piece.objects).map(|(id, _)| *id);
+            let made = row.answer.as_ref().and_then(|answer| answer.object);
+            for id in in_args.chain(row.object).chain(made) {
+                let known = mentions.entry(id).or_default();
+                if known.last() != Some(&index) {
+                    known.push(index);
+                }
+            }
+            rows.extend(row.events.iter().map(|seq| (*seq, index)));
+        }
         Run {
             role,
             recording,
             timeline,
             unmet: Vec::new(),
-            closings: closings(recording, &timeline.names),
+            closings,
             events: recording.events.iter().map(|event| (event.seq, event)).collect(),
+            about,
+            closed,
+            mentions,
+            rows,
         }
     }
 
@@ -69,6 +102,11 @@ impl<'a> Run<'a> {
         Some(&end.how)
     }
 
+    /// Whether the lab ended the run before the program was through: then much is missing for that reason alone.
+    pub(super) fn was_cut_off(&self) -> bool {
+        matches!(self.recording.end.reason, Reason::Limit { .. })
+    }
+
     /// Whether a role is played by the lab.
     pub(super) fn is_peer(&self, role: &str) -> bool {
         self.recording.roles.iter().any(|it| it.name == role && it.command.is_empty())
@@ -92,7 +130,7 @@ impl<'a> Run<'a> {
 
     /// The last close of an object.
     pub(super) fn closing(&self, id: SocketId) -> Option<&Closing> {
-        self.closings.iter().find(|closing| closing.socket == id)
+        self.closings.get(*self.closed.get(&id)?)
     }
 
     /// The sockets of the role under test that its own calls made, with their names.
@@ -118,13 +156,24 @@ impl<'a> Run<'a> {
         pattern.role.is_some() || !self.is_peer(role) && role == self.role
     }
 
+    /// The events of the role under test about an object, in order.
+    pub(super) fn about(&self, id: SocketId) -> impl Iterator<Item = &'a Event> {
+        self.about.get(&id).into_iter().flatten().copied()
+    }
+
     /// The places where a pattern matches, in order, each with how often. With `begun` also what was merely tried.
-    pub(super) fn matches(&self, pattern: &CallPattern, begun: bool) -> Vec<Place> {
+    pub(super) fn matches(&self, pattern: &Bound, begun: bool) -> Vec<Place> {
+        let Bound { pattern, object } = pattern;
         if let Some(wanted) = closed_object(pattern) {
-            return self.closes(pattern, wanted);
+            return self.closes(pattern, wanted, *object);
         }
         let mut places = Vec::new();
-        for (index, row) in self.timeline.rows.iter().enumerate() {
+        let none = Vec::new();
+        let some = object.map(|id| self.mentions.get(&id).unwrap_or(&none).iter().copied());
+        let all = object.is_none().then_some(0..self.timeline.rows.len());
+        let indices = some.into_iter().flatten().chain(all.into_iter().flatten());
+        for index in indices {
+            let row = &self.timeline.rows[index];
             let fits = if begun { pattern.matches_begun(row) } else { pattern.matches(row) };
             if fits && self.is_meant(pattern, &row.role) {
                 places.push(Place { row: index, seq: row.seq, count: row.count });
@@ -134,9 +183,16 @@ impl<'a> Run<'a> {
     }
 
     /// Where the last closes stand that a `close(..)` means.
-    fn closes(&self, pattern: &CallPattern, wanted: &ArgPattern) -> Vec<Place> {
+    fn closes(
+        &self,
+        pattern: &CallPattern,
+        wanted: &ArgPattern,
+        object: Option<SocketId>,
+    ) -> Vec<Place> {
         let mut places = Vec::new();
-        for closing in &self.closings {
+        let one = object.map(|id| self.closing(id).into_iter());
+        let all = object.is_none().then(|| self.closings.iter());
+        for closing in one.into_iter().flatten().chain(all.into_iter().flatten()) {
             let Some(event) = self.event(closing.seq) else { continue };
             let role = pattern.role.as_deref().unwrap_or(self.role);
             // What the lab takes away at the end, nobody closed.
@@ -150,7 +206,7 @@ impl<'a> Run<'a> {
                 }
                 _ => true,
             };
-            let row = self.timeline.rows.iter().rposition(|row| row.came_of(closing.seq));
+            let row = self.row_of(closing.seq);
             if let (true, Some(row)) = (named, row) {
                 places.push(Place { row, seq: closing.seq, count: 1 });
             }
@@ -274,7 +330,7 @@ impl<'a> Run<'a> {
 
     /// The index of the row that tells of an event.
     pub(super) fn row_of(&self, seq: u64) -> Option<usize> {
-        self.timeline.rows.iter().rposition(|row| row.came_of(seq))
+        self.rows.get(&seq).copied()
     }
 
     /// The socket of a peer of the lab's that is the other end of this one.
@@ -303,6 +359,13 @@ impl<'a> Run<'a> {
         let end = end.map(|end| format!(", then {end}")).unwrap_or_default();
         Some(format!("{role} sent {} and got {}{end}", bytes(sent), bytes(got)))
     }
+}
+
+/// A pattern, and the one object that it is about if it names one: then only what mentions that can match.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Bound {
+    pub pattern: CallPattern,
+    pub object: Option<SocketId>,
 }
 
 /// Where a pattern matched.

@@ -555,3 +555,52 @@ fn every_check_has_a_name_of_its_own_and_words() {
     names.dedup();
     assert_eq!(names.len(), Check::ALL.len());
 }
+
+#[test]
+fn what_is_only_missing_comes_after_what_may_have_kept_it_away() {
+    // The server dies before it has a connection: that it died is why the rest is missing.
+    let mut s = Sample::new(None, &["server"]);
+    s.listener(SERVER, 3, 9999);
+    s.exit(SERVER, 1);
+    s.0.end.roles[0].how = Ending::Exited { status: 1 };
+    let rules = Rules {
+        rules: vec![rule("answers", order(&["recv(conn, ..) > 0", "send(conn, ..) > 0"]))],
+        baseline: vec![Check::EndsOrServes],
+        closes_before_exit: false,
+    };
+    let names = |verdict: Verdict| -> Vec<String> {
+        verdict.findings.into_iter().map(|finding| finding.rule).collect()
+    };
+    assert_eq!(names(judged(&rules, &s.0)), ["ends-or-serves", "answers"]);
+
+    // It has one and does not answer: that is its own doing, and comes first.
+    let mut it = accepted();
+    it.recv(b"hello").close();
+    assert_eq!(names(judged(&rules, &it.ends(1))), ["answers", "ends-or-serves"]);
+
+    // It was cut off before it could.
+    let mut it = accepted();
+    it.recv(b"hello");
+    let mut recording = it.exits(0);
+    recording.end.reason =
+        Reason::Limit { what: "5000 calls in a row moved nothing: the program spins".into() };
+    recording.end.roles[0].how = Ending::Killed { why: "a limit was reached".into() };
+    assert_eq!(names(judged(&rules, &recording)), ["ends-or-serves", "answers"]);
+}
+
+#[test]
+fn a_run_of_many_sockets_is_graded_in_a_moment() {
+    // Ten thousand connections: were each rule to look at each row for each of them, this would take minutes.
+    let mut s = Sample::new(None, &["server"]);
+    let listener = s.listener(SERVER, 3, 9999);
+    for _ in 0..10_000 {
+        let conn = s.accept(SERVER, listener, 4, 41000);
+        s.0.events.last_mut().unwrap().made = Some(SocketId(conn));
+        s.close(SERVER, 4, conn);
+    }
+    s.close(SERVER, 3, listener);
+    s.exit(SERVER, 0);
+    let each = order(&["accept(listener, ..) = conn", "close(conn)"]);
+    assert_eq!(found(each, &s.0), None);
+    assert_eq!(found(Expect::Check(Check::ClosesEveryConnection), &s.0), None);
+}

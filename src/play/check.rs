@@ -4,6 +4,7 @@
 //! has a worker of its own, so several can go on at once; what came of them stands in the order in which they were asked
 //! for, whoever was done first.
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -37,6 +38,9 @@ pub struct Check {
     pub weathers: Vec<Weather>,
     /// Program first.
     pub command: Vec<String>,
+    /// The folder of the program's source, and what it is called from the lab's root; `None` for a program that is not
+    /// the lab's.
+    pub source: Option<(PathBuf, PathBuf)>,
     pub seed: u64,
     /// How many runs go on at once.
     pub jobs: usize,
@@ -68,6 +72,7 @@ impl Check {
             plans: lesson.scenarios.iter().map(|it| lesson.plan(it)).collect::<Result<_>>()?,
             weathers: lesson.exercise.weather.iter().map(weather).collect::<Result<_>>()?,
             command,
+            source: None,
             seed: 1,
             jobs: 1,
             replay,
@@ -120,6 +125,8 @@ impl Check {
                 graded: Some(self.role.clone()),
                 weather,
                 limits: Some(Limits::default()),
+                locate: true,
+                source: self.source.as_ref().map(|(folder, _)| folder.clone()),
                 ..tracer::Settings::default()
             },
             sandbox: sandbox::Settings { confine: true, ..sandbox::Settings::default() },
@@ -180,7 +187,13 @@ impl Check {
                 why: format!("wanted `{}`; {}", missed.wanted, missed.found),
             })
             .collect();
-        (grade::grade(&self.rules, &run), recording.isolation.lacking.clone())
+        let mut verdict = grade::grade(&self.rules, &run);
+        if let Some((_, folder)) = &self.source {
+            for source in verdict.findings.iter_mut().filter_map(|it| it.source.as_mut()) {
+                *source = folder.join(&*source).to_string_lossy().into_owned();
+            }
+        }
+        (verdict, recording.isolation.lacking.clone())
     }
 
     fn cell(

@@ -5,8 +5,8 @@
 //! library's wrapper nor the standard library or a crate from a registry is that, and a source that is not on this machine
 //! is of no use to anybody: an interpreter has none.
 //!
-//! *The program's own* is what lies in the folder of the file that `main` is in, or, in Rust, in its package. Each
-//! address is looked up once; what is left to do for a call is some reads of the stack.
+//! *The program's own* is what lies in the folder that the run was told of, else in that of the file that `main` is in,
+//! or, in Rust, in its package. Each address is looked up once; what is left to do for a call is some reads of the stack.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -96,7 +96,7 @@ impl Tracer {
             .locator
             .images
             .entry(self.processes[process].image)
-            .or_insert_with(|| Image::of(stopped.tid()));
+            .or_insert_with(|| Image::of(stopped.tid(), self.settings.source.clone()));
         if !image.may_have_source() {
             return Ok(None);
         }
@@ -106,12 +106,12 @@ impl Tracer {
 }
 
 impl Image {
-    fn of(tid: i32) -> Image {
+    fn of(tid: i32, home: Option<PathBuf>) -> Image {
         let mut image = Image {
             unwinder: UnwinderNative::new(),
             cache: CacheNative::new(),
             code: Vec::new(),
-            home: None,
+            home,
             known: HashMap::new(),
         };
         image.load(tid);

@@ -104,6 +104,9 @@ pub struct Settings {
     /// Whether events say where in the source of the program under test the call stands.
     #[serde(default)]
     pub locate: bool,
+    /// The folder of the program's own source, where that is known: `main` may leave no frame.
+    #[serde(default)]
+    pub source: Option<std::path::PathBuf>,
     /// What the programs may use, if that is bounded.
     #[serde(default)]
     pub limits: Option<Limits>,
@@ -122,6 +125,7 @@ impl Default for Settings {
             graded: None,
             weather: None,
             locate: false,
+            source: None,
             limits: None,
         }
     }

@@ -103,7 +103,7 @@ def recorded(recording):
             ret = -getattr(errno, event["errno"])
         fd = None
         if event["syscall"] not in MAKERS:
-            fd = event["args"][0].get("value")
+            fd = event["args"][0].get("value") if event["args"] else None
         threads.setdefault(event["tid"], []).append((event["syscall"], fd, ret))
     return [threads[tid] for tid in sorted(threads)]
 

@@ -110,6 +110,7 @@ impl Run {
                 allow_io_uring: false,
                 shared_ports: false,
                 timeout: Some(std::time::Duration::from_secs(60)),
+                ..tracer::Settings::default()
             },
             sandbox: sandbox::Settings::default(),
             live: false,

@@ -217,7 +217,7 @@ fn bind_argument(arg: &mut ArgPattern, chosen: &impl Fn(&str) -> Option<String>)
 fn absent(run: &Run<'_>, patterns: &[CallPattern], variables: &[Variable]) -> Broken {
     let missing = variables.iter().find(|variable| objects(run, variable).is_empty());
     let missing = missing.map_or("such object", |variable| variable.word.as_str());
-    let wanted = patterns.first().map(|pattern| call_of(pattern)).unwrap_or_default();
+    let wanted = patterns.first().map(call_of).unwrap_or_default();
     let last = run.last_row();
     let did = format!("{}: there is no `{missing}` in this run; wanted `{wanted}`", run.so_far(),);
     Broken { did, rows: Vec::new(), marked: last.into_iter().collect() }

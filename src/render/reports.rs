@@ -124,9 +124,12 @@ fn described(cell: &Cell) -> String {
     told.join("\n")
 }
 
+/// A line of TAP: whether it holds, its name, and what is said about it.
+type TapLine = (bool, String, Vec<(&'static str, String)>);
+
 /// The Test Anything Protocol, version 14.
 pub fn tap(report: &Report) -> String {
-    let mut tests: Vec<(bool, String, Vec<(&str, String)>)> = Vec::new();
+    let mut tests: Vec<TapLine> = Vec::new();
     for graded in &report.lessons {
         for cell in &graded.cells {
             let name = format!("{}: {}", graded.lesson, cell.name());

@@ -141,10 +141,10 @@ impl Held {
                     if let Some(before) = before.filter(|before| *before != id) {
                         self.perhaps_closed(before, event.seq, How::Call);
                     }
-                } else if let Some((fd, id)) = first_fd(event) {
-                    if !self.table(&process).contains_key(&fd) {
-                        self.give(&process, fd, id);
-                    }
+                } else if let Some((fd, id)) = first_fd(event)
+                    && !self.table(&process).contains_key(&fd)
+                {
+                    self.give(&process, fd, id);
                 }
             }
         }

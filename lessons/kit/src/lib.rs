@@ -13,17 +13,19 @@
 #![forbid(unsafe_code)]
 
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
 
 use nix::sys::socket::{
     self as sys, Backlog, MsgFlags, SockFlag, SockaddrIn, SockaddrIn6, SockaddrLike,
-    SockaddrStorage,
+    SockaddrStorage, sockopt,
 };
 
 pub use nix::errno::Errno;
+pub use nix::poll::{PollFd, PollFlags, PollTimeout};
 pub use nix::sys::socket::{AddressFamily, Shutdown, SockType};
 pub use std::os::fd::OwnedFd;
 
@@ -129,6 +131,38 @@ pub fn recv(socket: &OwnedFd, buf: &mut [u8]) -> Result<usize> {
     sys::recv(socket.as_raw_fd(), buf, MsgFlags::empty()).map_err(failed("recv"))
 }
 
+/// Sends one datagram of exactly these bytes; a socket without an address gets one from the kernel first.
+///
+/// That it arrives nobody promises. Source: sendto(2), udp(7).
+pub fn sendto(socket: &OwnedFd, bytes: &[u8], addr: impl Into<SocketAddr>) -> Result<usize> {
+    sys::sendto(socket.as_raw_fd(), bytes, &*sockaddr(addr.into()), MsgFlags::empty())
+        .map_err(failed("sendto"))
+}
+
+/// Takes one datagram and the address of its sender. What is longer than `buf` is lost; 0 bytes are a datagram too.
+///
+/// Fails with `EAGAIN` after the time of [`set_recv_timeout`]. Source: recvfrom(2).
+pub fn recvfrom(socket: &OwnedFd, buf: &mut [u8]) -> Result<(usize, SocketAddr)> {
+    let (n, addr) =
+        sys::recvfrom::<SockaddrStorage>(socket.as_raw_fd(), buf).map_err(failed("recvfrom"))?;
+    let addr = addr.ok_or(Errno::EAFNOSUPPORT).and_then(inet).map_err(failed("recvfrom"))?;
+    Ok((n, addr))
+}
+
+/// Bounds how long a read of this socket waits: after that it fails with `EAGAIN`. Zero: for ever. Source: socket(7), `SO_RCVTIMEO`.
+pub fn set_recv_timeout(socket: &OwnedFd, timeout: Duration) -> Result<()> {
+    let failed = failed("setsockopt");
+    let seconds = i64::try_from(timeout.as_secs()).map_err(|_| failed(Errno::EDOM))?;
+    let timeout = nix::sys::time::TimeVal::new(seconds, timeout.subsec_micros().into());
+    sys::setsockopt(socket, sockopt::ReceiveTimeout, &timeout).map_err(failed)
+}
+
+/// Waits until one of these is ready; gives how many are, 0 if the time is over. Source: poll(2).
+pub fn poll(fds: &mut [PollFd<'_>], timeout: PollTimeout) -> Result<usize> {
+    let ready = nix::poll::poll(fds, timeout).map_err(failed("poll"))?;
+    Ok(usize::try_from(ready).unwrap_or(0))
+}
+
 /// The socket's own address. Fails with `EAFNOSUPPORT` if it is no internet address. Source: getsockname(2).
 pub fn getsockname(socket: &OwnedFd) -> Result<SocketAddr> {
     sys::getsockname(socket.as_raw_fd()).and_then(inet).map_err(failed("getsockname"))
@@ -188,6 +222,32 @@ pub fn finish(done: Result<()>) -> ExitCode {
     // If it fails, there is nobody left to tell.
     let _ = std::io::stderr().write_all(format!("error: {error}\n").as_bytes());
     ExitCode::from(if matches!(error, Error::Usage { .. }) { 2 } else { 1 })
+}
+
+/// Prints a prompt and reads a line, without its end, as Python's `input` does; `None` at the end of the input.
+///
+/// Two calls: a write(2) of the prompt, and a read(2) unless an earlier one brought this line as well.
+pub fn input(prompt: &str) -> Result<Option<String>> {
+    let call = |name, error: std::io::Error| Error::Call {
+        name,
+        errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)),
+    };
+    let mut stdout = std::io::stdout();
+    let prompted = stdout.write_all(prompt.as_bytes()).and_then(|()| stdout.flush());
+    prompted.map_err(|error| call("write", error))?;
+    let mut line = String::new();
+    let n = std::io::stdin().lock().read_line(&mut line).map_err(|error| call("read", error))?;
+    Ok((n > 0).then(|| line.trim_end_matches('\n').to_string()))
+}
+
+/// The time in seconds since 1970, as Python's `time.time()`.
+pub fn time() -> f64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+}
+
+/// The time as Python's `time.ctime()` writes it: `Tue Jan  1 00:00:00 2030`, in the zone of `TZ`.
+pub fn ctime() -> String {
+    jiff::Zoned::now().strftime("%a %b %e %H:%M:%S %Y").to_string()
 }
 
 /// The bytes as text, if they are UTF-8 to the last one.
@@ -349,6 +409,29 @@ mod tests {
         let fresh = socket(AF_INET, SOCK_STREAM)?;
         assert_eq!(accept(&fresh).unwrap_err().to_string(), "accept: EINVAL: Invalid argument");
         Ok(())
+    }
+
+    #[test]
+    fn a_datagram_brings_its_sender_and_the_next_is_waited_for_in_vain() -> Result<()> {
+        let server = socket(AF_INET, SOCK_DGRAM)?;
+        bind(&server, ANY_PORT)?;
+        let client = socket(AF_INET, SOCK_DGRAM)?;
+        assert_eq!(sendto(&client, b"hello", getsockname(&server)?)?, 5);
+        let mut buf = [0; 3];
+        let (n, from) = recvfrom(&server, &mut buf)?;
+        assert_eq!((n, &buf), (3, b"hel"));
+        assert_eq!(from.port(), getsockname(&client)?.port());
+        set_recv_timeout(&server, Duration::from_millis(1))?;
+        assert_eq!(recvfrom(&server, &mut buf).unwrap_err().errno(), Some(Errno::EAGAIN));
+        let mut fds = [PollFd::new(std::os::fd::AsFd::as_fd(&server), PollFlags::POLLIN)];
+        assert_eq!(poll(&mut fds, PollTimeout::ZERO)?, 0);
+        Ok(())
+    }
+
+    #[test]
+    fn the_time_looks_as_in_python() {
+        let now = ctime();
+        assert_eq!((now.len(), now.matches(':').count()), (24, 2), "{now}");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub enum About {
     Descriptor(CallPattern),
     /// The socket that comes into this state, as `server: conn`.
     State(String),
-    /// Which of these claims are wrong, by number from 1: those that nothing matches.
+    /// Which of these claims are wrong, by number from 1: those that no event matches, be it one that a timeline leaves out.
     Wrong(Vec<CallPattern>),
 }
 
@@ -132,7 +132,10 @@ fn right(about: &About, recording: &Recording, timeline: &Timeline) -> Vec<Right
         }
         About::Wrong(claims) => {
             let numbered = claims.iter().zip(1..);
-            let wrong = numbered.filter(|(claim, _)| first(claim).is_none());
+            let holds = |claim: &CallPattern| {
+                recording.events.iter().any(|event| claim.matches_event(event, &timeline.names))
+            };
+            let wrong = numbered.filter(|(claim, _)| !holds(claim));
             wrong
                 .map(|(_, number): (_, usize)| Right { text: number.to_string(), row: None })
                 .collect()

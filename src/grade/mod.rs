@@ -23,6 +23,7 @@ mod closings;
 mod report;
 mod rules;
 mod run;
+mod stamps;
 #[cfg(test)]
 mod tests;
 

@@ -10,7 +10,7 @@ use crate::play::{Begin, Input, Part, Request, Scene};
 use crate::tracer::launch::Streams;
 
 use super::Outcome;
-use super::output::{ColorChoice, Drawing};
+use super::output::{ColorChoice, Drawing, Tool};
 use super::record::{Recorder, record, request};
 
 #[derive(Args)]
@@ -22,6 +22,9 @@ pub struct Run {
     /// Play this variant of the demo
     #[arg(long, value_name = "NAME")]
     variant: Option<String>,
+    /// List the sockets at each moment when everybody waits, as ss or as netstat does
+    #[arg(long, value_enum, value_name = "TOOL", num_args = 0..=1, require_equals = true, default_missing_value = "ss")]
+    sockets: Option<Tool>,
     #[command(flatten)]
     recorder: Recorder,
     #[command(flatten)]
@@ -42,7 +45,8 @@ impl Run {
         let binary = cargo::build(&program, color.into())?.to_string_lossy().into_owned();
         let settings = self.recorder.settings(Streams::Own, false);
         let request = request(Some(lesson.name.clone()), parts(demo, &binary), settings);
-        record(Request { scenario: scene, ..request }, &self.drawing, color)
+        let request = Request { scenario: scene, watch: self.sockets.is_some(), ..request };
+        record(request, &Drawing { sockets: self.sockets, ..self.drawing.clone() }, color)
     }
 }
 

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use super::closings::How;
 use super::run::{Run, bytes};
+use super::stamps::{Stop, stamps};
 use super::{Finding, Grade, Rules};
 use crate::event::{Bytes, Ending, Event, Party, Reason, SocketId, Value};
 use crate::pattern::Class;
+use crate::scenario::texts::told;
 use crate::timeline::Row;
 
 /// A check by name.
@@ -22,6 +24,7 @@ pub enum Check {
     NoExec,
     NoIoUring,
     BytesEchoed,
+    BytesStamped,
     EverythingWritten,
     ClosesEveryConnection,
     PrintsWhatItReceives,
@@ -71,7 +74,7 @@ const SPIN: u64 = 20;
 
 impl Check {
     /// Every check, the baseline first.
-    pub const ALL: [Check; 13] = [
+    pub const ALL: [Check; 14] = [
         Check::UsesSockets,
         Check::EndsOrServes,
         Check::StepsMet,
@@ -82,6 +85,7 @@ impl Check {
         Check::NoExec,
         Check::NoIoUring,
         Check::BytesEchoed,
+        Check::BytesStamped,
         Check::EverythingWritten,
         Check::ClosesEveryConnection,
         Check::PrintsWhatItReceives,
@@ -191,6 +195,14 @@ impl Check {
                     "How many bytes did this recv give, and which bytes of the buffer are they?",
                 ),
             },
+            Check::BytesStamped => About {
+                name: "bytes-stamped",
+                says: "on each connection the bytes that were received are sent back as in `[1893456000.5]: b'hello'`, in their order, all of them and no others",
+                why: "A stamp holds what one receive gave, be it a line or a part of one. Put together, the parts are what the client sent: nothing is lost, and nothing comes twice.",
+                hint: Some(
+                    "How many bytes did this recv give, and which bytes of the buffer are they?",
+                ),
+            },
             Check::EverythingWritten => About {
                 name: "everything-written",
                 says: "what a short write left over is written next",
@@ -228,6 +240,7 @@ pub(super) fn judge(check: Check, run: &Run<'_>, rules: &Rules) -> Option<(Findi
         Check::NoExec => no_exec(run),
         Check::NoIoUring => no_io_uring(run),
         Check::BytesEchoed => bytes_echoed(run),
+        Check::BytesStamped => bytes_stamped(run),
         Check::EverythingWritten => everything_written(run),
         Check::ClosesEveryConnection => closes_every_connection(run),
         Check::PrintsWhatItReceives => prints_what_it_receives(run),
@@ -298,13 +311,39 @@ fn ends_or_serves(run: &Run<'_>) -> Option<Found> {
             found(format!("`{}` panicked (status 101)", run.role))
         }
         (Ending::Exited { status }, _) => {
-            found(format!("`{}` ended with status {status}", run.role))
+            let did = format!("`{}` ended with status {status}", run.role);
+            let Some(row) = gave_up_at(run) else { return found(did) };
+            let line = run.timeline.rows.get(row)?;
+            let (step, call) = (line.step, super::run::said(line));
+            let mut rows = vec![row];
+            rows.extend(run.last_row());
+            let mut found =
+                Found::at(format!("step {step} was `{call}`, and {did}"), rows, Some(row))?;
+            found.printed = run.printed();
+            Some(found)
         }
         (Ending::Signalled { signal: name }, _) if signal == Some(name.as_str()) => None,
         (Ending::Signalled { signal }, _) => found(format!("`{}` was ended by {signal}", run.role)),
         (Ending::Killed { .. }, Reason::Serving) if part.ends == Some(true) => found(chain(run)),
         (Ending::Killed { .. } | Ending::NeverStarted, _) => None,
     }
+}
+
+/// The failed call after which the program gave up: from then on it closed its sockets and no more.
+fn gave_up_at(run: &Run<'_>) -> Option<usize> {
+    let on_socket =
+        |event: &&Event| event.socket.is_some_and(|id| run.timeline.names.is_socket(id));
+    let all: Vec<&Event> = run.own_events().filter(on_socket).collect();
+    // A traceback of Python asks for the names of the sockets in it.
+    let closes = |event: &&&Event| {
+        matches!(
+            event.call.as_ref(),
+            "close" | "shutdown" | "fcntl" | "getpeername" | "getsockname"
+        )
+    };
+    let last = all.iter().rev().find(|event| !closes(event))?;
+    last.errno.as_ref()?;
+    run.row_of(last.seq)
 }
 
 /// The signal that the scenario sent to the program: of the step `server: kill(SIGTERM)`.
@@ -577,11 +616,9 @@ fn bytes_echoed(run: &Run<'_>) -> Option<Found> {
         let (mut last, mut dead) = (None, false);
         for event in run.about(id) {
             let call = event.call.as_ref();
-            let peeks = matches!(event.arg("flags"),
-                Some(Value::Named { text, .. }) if text.contains("MSG_PEEK"));
             dead |= matches!(event.errno.as_deref(), Some("ECONNRESET" | "EPIPE"));
             let Some(bytes) = &event.bytes else { continue };
-            if Class::Recv.members().contains(&call) && !peeks {
+            if Class::Recv.members().contains(&call) && !peeks(event) {
                 append(&mut got, bytes);
                 last = Some(event.seq);
             } else if Class::Send.members().contains(&call) {
@@ -623,6 +660,118 @@ fn bytes_echoed(run: &Run<'_>) -> Option<Found> {
         }
     }
     None
+}
+
+fn bytes_stamped(run: &Run<'_>) -> Option<Found> {
+    let connections = run.connections();
+    if connections.is_empty() {
+        return no_connection(run);
+    }
+    for (id, name) in connections {
+        let (mut got, mut sent): (Stream, Stream) = Default::default();
+        // Which event sent the bytes up to where.
+        let mut pieces: Vec<(usize, u64)> = Vec::new();
+        let (mut last, mut dead) = (None, false);
+        for event in run.about(id) {
+            let call = event.call.as_ref();
+            dead |= matches!(event.errno.as_deref(), Some("ECONNRESET" | "EPIPE"));
+            let Some(bytes) = &event.bytes else { continue };
+            if Class::Recv.members().contains(&call) && !peeks(event) {
+                append(&mut got, bytes);
+                last = Some(event.seq);
+            } else if Class::Send.members().contains(&call) {
+                append(&mut sent, bytes);
+                pieces.push((sent.len(), event.seq));
+                last = Some(event.seq);
+            }
+        }
+        let whole = sent.len();
+        // What was not kept cannot be judged, nor what follows it.
+        let known: Vec<u8> = sent.into_iter().map_while(|byte| byte).collect();
+        let is_cut = known.len() < whole;
+        let row_at = |at: usize| {
+            let piece = pieces.iter().find(|(end, _)| at < *end).or(pieces.last());
+            piece.and_then(|(_, seq)| run.row_of(*seq))
+        };
+        let step_at = |at: usize| {
+            row_at(at).and_then(|row| run.timeline.rows.get(row)).map_or(0, |row| row.step)
+        };
+        let wrong = |at: usize, did: String| {
+            let row = row_at(at);
+            Found::at(did, earlier_on(run, row.unwrap_or(0)), row)
+        };
+        let found = stamps(&known);
+        // What was stamped first: a wrong byte stands before whatever follows it.
+        for (at, byte) in found.bytes.iter().enumerate() {
+            let place = found.places.get(at).copied().unwrap_or(0);
+            match got.get(at) {
+                None => {
+                    let count = bytes_of(got.len());
+                    let step = step_at(place);
+                    let did =
+                        format!("step {step} stamped more on `{name}` than the {count} that came");
+                    return wrong(place, did);
+                }
+                Some(Some(came)) if came != byte => {
+                    let (step, at) = (step_at(place), at + 1);
+                    let did = format!(
+                        "byte {at} that was stamped on `{name}`, in step {step}, is another than came"
+                    );
+                    return wrong(place, did);
+                }
+                Some(_) => {}
+            }
+        }
+        match found.stop {
+            Some(Stop::NoStamp { begins, at }) => {
+                let (step, rest) = (step_at(at), told(&known[at..]));
+                let did = match at == begins {
+                    true => format!(
+                        "step {step} sent {rest} on `{name}` where a stamp should begin, such as {STAMP}"
+                    ),
+                    false => format!(
+                        "the stamp of step {step} on `{name}` goes wrong from {rest} on; wanted one such as {STAMP}"
+                    ),
+                };
+                return wrong(at, did);
+            }
+            Some(Stop::Backwards { begins }) => {
+                let step = step_at(begins);
+                return wrong(
+                    begins,
+                    format!(
+                        "the time that step {step} stamped is before the one that it stamped last"
+                    ),
+                );
+            }
+            Some(Stop::Unfinished { begins }) if !dead && !is_cut => {
+                let step = step_at(begins);
+                return wrong(
+                    begins,
+                    format!("the stamp that step {step} began on `{name}` was never finished"),
+                );
+            }
+            _ => {}
+        }
+        if found.bytes.len() < got.len() && !dead && !is_cut {
+            let row = last.and_then(|seq| run.row_of(seq));
+            let did = format!(
+                "of {} received on `{name}`, {} were stamped and sent back",
+                bytes_of(got.len()),
+                found.bytes.len()
+            );
+            return Found::at(did, indices(run, |row| row.object == Some(id)), row);
+        }
+    }
+    None
+}
+
+/// What a stamp looks like.
+const STAMP: &str = "`[1893456000.5]: b'hello'`";
+
+/// Whether a receive leaves what it gives where it is.
+fn peeks(event: &Event) -> bool {
+    matches!(event.arg("flags"), Some(Value::Named { text, .. }) if text.contains("MSG_PEEK"))
 }
 
 /// There is no connection that a check could be about.

@@ -139,7 +139,9 @@ fn found(expect: Expect, recording: &Recording) -> Option<Finding> {
 
 /// The names of the checks that a run breaks, of all that there are.
 fn broken(recording: &Recording) -> Vec<(&'static str, Grade)> {
-    let rules = Rules { baseline: Check::ALL.to_vec(), ..only(Vec::new()) };
+    // Nobody echoes and stamps at once.
+    let all = Check::ALL.into_iter().filter(|check| *check != Check::BytesStamped);
+    let rules = Rules { baseline: all.collect(), ..only(Vec::new()) };
     let verdict = judged(&rules, recording);
     let name = |finding: &Finding| Check::named(&finding.rule).unwrap().name();
     verdict.findings.iter().map(|finding| (name(finding), finding.grade)).collect()
@@ -206,6 +208,69 @@ fn each_check_is_broken_by_one_program_and_by_it_alone() {
     for (name, recording) in &cases {
         assert_eq!(broken(recording), [(*name, Broken)], "{name}");
     }
+}
+
+#[test]
+fn what_is_received_is_stamped_once_and_in_order() {
+    let told = |sent: &[(&[u8], usize)]| {
+        let mut it = accepted();
+        it.recv(b"hello");
+        for (text, taken) in sent {
+            it.send(text, *taken);
+        }
+        let recording = it.recv(b"").close().s.0.clone();
+        found(Expect::Check(Check::BytesStamped), &recording).map(|finding| finding.did)
+    };
+    assert_eq!(told(&[(b"[1.5]: b'hello'", 15)]), None);
+    // Read in two pieces, stamped in two; sent in two pieces, one stamp.
+    assert_eq!(told(&[(b"[1.5]: b'he'[1.5]: b'llo'", 25)]), None);
+    assert_eq!(told(&[(b"[1.5]: b'hello'", 4), (b"]: b'hello'", 11)]), None);
+
+    let wrong: [(&[(&[u8], usize)], &str); 7] = [
+        (&[], "of 5 bytes received on `conn`, 0 were stamped and sent back"),
+        (&[(b"[1.5]: b'hell'", 14)], "of 5 bytes received on `conn`, 4 were stamped and sent back"),
+        (&[(b"[1.5]: b'hello'", 9)], "the stamp that step 10 began on `conn` was never finished"),
+        (
+            &[(b"[1.5]: b'hello'", 15), (b"[1.6]: b'lo'", 12)],
+            "step 11 stamped more on `conn` than the 5 bytes that came",
+        ),
+        (
+            &[(b"[1.5]: b'hullo'", 15)],
+            "byte 2 that was stamped on `conn`, in step 10, is another than came",
+        ),
+        (
+            &[(b"hello", 5)],
+            "step 10 sent \"hello\" on `conn` where a stamp should begin, such as `[1893456000.5]: b'hello'`",
+        ),
+        (
+            &[(b"[1.5]: b'he'", 12), (b"[1.4]: b'llo'", 13)],
+            "the time that step 11 stamped is before the one that it stamped last",
+        ),
+    ];
+    for (sent, did) in wrong {
+        assert_eq!(told(sent).as_deref(), Some(did));
+    }
+}
+
+#[test]
+fn who_gives_up_after_a_failed_call_is_shown_that_call() {
+    let did = |recording: &Recording| {
+        let finding = found(Expect::Check(Check::EndsOrServes), recording).unwrap();
+        let marked = finding.lines.iter().find(|line| line.marked).unwrap();
+        (finding.did, marked.text.clone())
+    };
+    let mut it = accepted();
+    it.recv(b"hello").fails("send", "ECONNRESET").close();
+    let call = "send(conn, \"hello\") = -1 ECONNRESET";
+    let (told, marked) = did(&it.ends(1));
+    assert!(marked.starts_with(call), "{marked}");
+    assert_eq!(told, format!("step 10 was `{marked}`, and `server` ended with status 1"));
+
+    // It went on after that call: what made it end is not known.
+    let mut it = accepted();
+    it.fails("recv", "EINTR").recv(b"hello").close();
+    let (told, marked) = did(&it.ends(1));
+    assert_eq!((told.as_str(), marked.as_str()), ("`server` ended with status 1", "exit(1)"));
 }
 
 #[test]
@@ -349,7 +414,9 @@ fn nothing_passes_by_absence() {
     assert!(found(Expect::Call(pattern("close(conn)")), &empty).is_some());
     assert!(found(count("close(conn)", "= 1"), &empty).is_some());
     assert!(found(Expect::Prints(vec!["hello".into()]), &empty).is_some());
-    for check in [Check::UsesSockets, Check::BytesEchoed, Check::ClosesEveryConnection] {
+    for check in
+        [Check::UsesSockets, Check::BytesEchoed, Check::BytesStamped, Check::ClosesEveryConnection]
+    {
         assert!(found(Expect::Check(check), &empty).is_some(), "{check:?}");
     }
     // What must not be is not there.

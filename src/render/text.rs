@@ -581,6 +581,10 @@ impl Lines {
     }
 
     fn next(&mut self) {
+        // A blank before the break takes no room: it would push the next column aside.
+        if let Some(last) = self.line.last_mut() {
+            last.text.truncate(last.text.trim_end().len());
+        }
         let begun = vec![span(" ".repeat(self.indent), Paint::Plain)];
         self.done.push(std::mem::replace(&mut self.line, begun));
         (self.used, self.fresh) = (self.indent, true);
@@ -697,6 +701,17 @@ mod tests {
     #[test]
     fn processes_and_signals_are_shown() {
         insta::assert_snapshot!(drawn(&sample::forks(), 100));
+    }
+
+    #[test]
+    fn no_line_of_a_column_is_wider_than_the_column() {
+        let call = "write(stdout, \"the client:  ('127.0.0.1', P1) is connecting\\n\", 48)";
+        for room in 20..70 {
+            for line in wrapped(vec![vec![span(call, Paint::Plain)]], room, INDENT) {
+                let used: usize = line.iter().map(|span| span.text.width()).sum();
+                assert!(used <= room, "{room}: {line:?}");
+            }
+        }
     }
 
     #[test]

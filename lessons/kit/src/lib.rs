@@ -213,6 +213,11 @@ pub fn only_server(server: fn() -> Result<()>) -> ExitCode {
     finish(role_of(["server"]).and_then(|_| server()))
 }
 
+/// The `main` of a program that plays the client alone; its server is the lesson's demo.
+pub fn only_client(client: fn() -> Result<()>) -> ExitCode {
+    finish(role_of(["client"]).and_then(|_| client()))
+}
+
 /// The last line of `main`: tells a failure to stderr as `error: bind: EADDRINUSE: …`.
 ///
 /// The exit status is 0 if it was done, 2 for a wrong command line, else 1.

@@ -1,0 +1,59 @@
+//! It reads to the end and then stamps all of it. A client that wants to see its stamp before it goes on waits
+//! for ever, and so does the server.
+
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+
+use kit::*;
+
+const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::UNSPECIFIED, 21567);
+
+fn main() -> ExitCode {
+    only_server(server)
+}
+
+fn server() -> Result<()> {
+    let listener = socket(AF_INET, SOCK_STREAM)?;
+    bind(&listener, ADDRESS)?;
+    listen(&listener, 5)?;
+
+    loop {
+        println!("waiting for connection...");
+        let (conn, peer) = uninterrupted(|| accept(&listener))?;
+        println!("... connected form: {}", py_addr(peer));
+
+        if let Err(error) = converse(&conn) {
+            eprintln!("{error}");
+        }
+        close(conn)?;
+    }
+}
+
+fn converse(conn: &OwnedFd) -> Result<()> {
+    let mut all = Vec::new();
+    let mut buf = [0; 1024];
+    loop {
+        let n = uninterrupted(|| recv(conn, &mut buf))?;
+        if n == 0 {
+            break;
+        }
+        all.extend_from_slice(&buf[..n]);
+    }
+    let stamp = format!("[{:?}]: {}", time(), py_repr(&all));
+    let mut rest = stamp.as_bytes();
+    while !rest.is_empty() {
+        let taken = uninterrupted(|| send(conn, rest))?;
+        rest = &rest[taken..];
+    }
+    Ok(())
+}
+
+/// Makes the call again for as long as signals interrupt it before it has done anything.
+fn uninterrupted<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.errno() == Some(Errno::EINTR) => {}
+            done => return done,
+        }
+    }
+}

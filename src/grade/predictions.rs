@@ -119,7 +119,7 @@ fn right(about: &About, recording: &Recording, timeline: &Timeline) -> Vec<Right
             let row = first(pattern);
             let event = row
                 .and_then(|row| recording.events.iter().find(|event| event.seq == row.seq))
-                .filter(|event| event.made.is_some());
+                .filter(|event| timeline.names.made(event).is_some());
             let number = event.and_then(|event| event.ret);
             let text = number.map(|number| number.to_string());
             text.map(|text| Right { text, row: row.map(|row| row.step) }).into_iter().collect()
@@ -175,6 +175,7 @@ fn compare(
         (all, Some(yours), Some(step)) => {
             format!("{place} of {all} are right; {yours} is not what comes then: see step {step}")
         }
+        (0, Some(yours), _) => format!("you say {yours}, and the recording has none"),
         (all, Some(yours), None) => format!("all {all} are right, but {yours} is one too many"),
         (all, None, Some(step)) => {
             format!("{place} of {all} are right; then something is missing: see step {step}")
@@ -243,5 +244,117 @@ fn finding(rule: &str, says: &str, did: String) -> Finding {
         printed: None,
         source: None,
         hint: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::sample::Sample;
+    use crate::timeline::timeline;
+
+    const SERVER: (&str, u32, u32) = ("server", 1, 1);
+
+    /// A server that takes one connection, receives from it and closes it.
+    fn recorded() -> Recording {
+        let mut sample = Sample::new(Some("05-taking-turns"), &["server"]);
+        let listener = sample.listener(SERVER, 3, 9999);
+        let conn = sample.accept(SERVER, listener, 4, 41000);
+        sample.moves(SERVER, "recv", (4, conn), b"hi", 1024);
+        sample.0
+    }
+
+    fn ask(about: About) -> Question {
+        Question { id: "it".into(), asks: "what it is".into(), hint: None, about }
+    }
+
+    /// What is said of this answer; nothing if it is right.
+    fn judged(about: About, answer: &str) -> Option<String> {
+        let recording = recorded();
+        let drawn = timeline(&recording);
+        let answers = answers(&format!("# mine\nit = {answer}\n")).unwrap();
+        let verdict = predictions(&[ask(about)], &answers, "p.toml", |_| (&recording, &drawn));
+        assert_eq!(verdict.findings.is_empty(), verdict.result == Judgement::Pass);
+        verdict.findings.into_iter().next().map(|finding| finding.did)
+    }
+
+    fn pattern(text: &str) -> CallPattern {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn calls_are_right_in_their_order_and_by_class() {
+        let calls = |answer: &str| judged(About::Calls("server".into()), answer);
+        let right = "[\"socket\", \"bind\", \"listen\", \"accept4\", \"read(conn)\"]";
+        assert_eq!(calls(right), None);
+        for (answer, did) in [
+            ("[\"socket\", \"bind\"]", "2 of 5 are right; then something is missing: see step 3"),
+            (
+                "[\"bind\", \"socket\", \"listen\", \"accept\", \"recv\"]",
+                "0 of 5 are right; `bind` is not what comes then: see step 1",
+            ),
+            (
+                "[\"socket\", \"bind\", \"listen\", \"accept\", \"recv\", \"close\"]",
+                "all 5 are right, but `close` is one too many",
+            ),
+            ("[\"…\"]", "p.toml has no answer to `it` yet"),
+            ("[]", "p.toml has no answer to `it` yet"),
+        ] {
+            assert_eq!(calls(answer).as_deref(), Some(did), "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_descriptor_is_the_number_that_the_call_gave() {
+        let given = |answer| judged(About::Descriptor(pattern("accept(..) = conn")), answer);
+        assert_eq!(given("4"), None);
+        assert_eq!(given("\"4\""), None);
+        assert_eq!(given("3").as_deref(), Some("you say `3`; the call of step 4 gave another"));
+    }
+
+    #[test]
+    fn claims_are_wrong_in_any_order_and_those_missed_are_not_given_away() {
+        let claims = ["listen(..) = 0", "listen(_, 77) = 0", "connect(..)"].map(pattern).to_vec();
+        let given = |answer| judged(About::Wrong(claims.clone()), answer);
+        assert_eq!(given("[3, 2]"), None);
+        for (answer, did) in [
+            ("[2]", "1 are found, and there are more"),
+            ("[1, 2, 3]", "claim 1 is right: the recording has just that"),
+            ("[9]", "`9` is none of the claims 1 to 3"),
+            ("[]", "p.toml has no answer to `it` yet"),
+        ] {
+            assert_eq!(given(answer).as_deref(), Some(did), "{answer}");
+        }
+    }
+
+    #[test]
+    fn what_nothing_in_the_recording_answers_is_never_right() {
+        for answer in ["\"server: conn\"", "3"] {
+            assert!(judged(About::State("TIME-WAIT".into()), answer).is_some());
+            assert!(judged(About::Descriptor(pattern("connect(..) = sock")), answer).is_some());
+        }
+    }
+
+    #[test]
+    fn an_answer_to_nothing_is_told() {
+        let recording = recorded();
+        let drawn = timeline(&recording);
+        let given = answers("it = 4\nthat = 1\n").unwrap();
+        let about = About::Descriptor(pattern("accept(..) = conn"));
+        let verdict = predictions(&[ask(about)], &given, "p.toml", |_| (&recording, &drawn));
+        assert_eq!(verdict.findings[0].did, "nobody asked for `that`");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_with_its_line() {
+        for (text, line) in
+            [("a = 1\nb = [1,\n", 2), ("a = 1\n\nb = 1.5\n", 3), ("a = 1\na = 2\n", 2)]
+        {
+            let (found, why) = answers(text).unwrap_err();
+            assert!(
+                found >= line && !why.is_empty() && !why.contains('\n'),
+                "{text}: {found} {why}"
+            );
+        }
     }
 }

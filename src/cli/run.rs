@@ -1,5 +1,7 @@
 //! `lab run LESSON`: play the demo and print its timeline.
 
+use std::path::Path;
+
 use clap::Args;
 
 use crate::cargo;
@@ -40,14 +42,19 @@ impl Run {
         let demo = lesson.demo(self.variant.as_deref())?;
         check_starts(&lesson, demo)?;
         let scene = scene(&lesson, demo)?;
-        let (package, bin) = (lesson.package(), lesson.demo_bin());
-        let program = cargo::Program { root: &root, package: &package, bin };
-        let binary = cargo::build(&program, color.into())?.to_string_lossy().into_owned();
+        let binary = build(&root, &lesson, demo.program.as_ref(), color)?;
         let settings = self.recorder.settings(Streams::Own, false);
         let request = request(Some(lesson.name.clone()), parts(demo, &binary), settings);
         let request = Request { scenario: scene, watch: self.sockets.is_some(), ..request };
         record(request, &Drawing { sockets: self.sockets, ..self.drawing.clone() }, color)
     }
+}
+
+/// Builds one of a lesson's programs, by its file.
+pub fn build(root: &Path, lesson: &Lesson, file: &str, color: ColorChoice) -> Result<String> {
+    let (package, bin) = (lesson.package(), lesson.bin(file));
+    let program = cargo::Program { root, package: &package, bin: &bin };
+    Ok(cargo::build(&program, color.into())?.to_string_lossy().into_owned())
 }
 
 /// Fails if a role waits for a pattern that cannot be read: before anything is built.

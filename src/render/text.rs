@@ -159,8 +159,9 @@ fn head(page: &mut Page, timeline: &Timeline) {
     };
     match &timeline.lesson {
         Some(lesson) => {
-            let scenario = timeline.scenario.iter().map(|name| format!(", {name}"));
-            let scenario: String = scenario.collect();
+            // The plain demo needs no name.
+            let named = timeline.scenario.iter().filter(|name| *name != "demo");
+            let scenario: String = named.map(|name| format!(", {name}")).collect();
             page.words(&format!("{lesson}{scenario}: {order}"), Paint::Role);
         }
         None => {

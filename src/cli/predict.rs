@@ -6,7 +6,7 @@ use crate::catalogue::{Catalogue, Lesson, Prediction};
 use crate::error::{Error, Result};
 use crate::event::Recording;
 use crate::grade::{
-    About, Cell, Finding, Grade, Judgement, Question, Verdict, answers, predictions,
+    About, Cell, Finding, Grade, Judgement, PREDICTIONS, Question, Verdict, answers, predictions,
 };
 use crate::play::{self, Request};
 use crate::render::json;
@@ -93,7 +93,7 @@ impl<'a> Predictor<'a> {
             },
         };
         Ok(Cell {
-            scenario: "predictions".into(),
+            scenario: PREDICTIONS.into(),
             weather: None,
             seed: 1,
             verdict,

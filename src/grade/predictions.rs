@@ -14,6 +14,9 @@ use crate::event::Recording;
 use crate::pattern::{CallPattern, Class};
 use crate::timeline::{Row, RowKind, Timeline};
 
+/// What stands for a scenario where answers are graded: no program ran for them.
+pub const PREDICTIONS: &str = "predictions";
+
 /// One thing to be predicted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
@@ -122,13 +125,12 @@ fn right(about: &About, recording: &Recording, timeline: &Timeline) -> Vec<Right
             text.map(|text| Right { text, row: row.map(|row| row.step) }).into_iter().collect()
         }
         About::State(state) => {
-            let mut sockets = timeline
-                .quiet
-                .iter()
-                .flat_map(|moment| moment.sockets.iter().map(move |socket| (moment.after, socket)));
-            let found = sockets.find(|(_, socket)| socket.state == *state);
-            let text = found.and_then(|(step, socket)| Some((step, socket.owner.clone()?)));
-            text.map(|(step, text)| Right { text, row: Some(step) }).into_iter().collect()
+            let mut sockets = timeline.quiet.iter().flat_map(|moment| &moment.sockets);
+            let found = sockets.find(|socket| socket.state == *state);
+            let owner = found.and_then(|socket| socket.owner.clone());
+            // In parentheses is who has had it.
+            let text = owner.map(|owner| owner.trim_matches(['(', ')']).to_owned());
+            text.map(|text| Right { text, row: None }).into_iter().collect()
         }
         About::Wrong(claims) => {
             let numbered = claims.iter().zip(1..);
@@ -164,17 +166,20 @@ fn compare(
         !given.get(at).zip(right.get(at)).is_some_and(|(it, right)| same(&it.0, right))
     })?;
     let row = right.get(place).and_then(|right| right.row).and_then(|step| timeline.row(step));
-    let which = match right.len() {
-        1 => String::new(),
-        all => format!("{} of {all} are right; number {} ", place, place + 1),
-    };
-    let did = match (given.get(place), row) {
-        (Some((text, _)), Some(row)) => {
-            format!("{which}you say `{text}`: look at step {}", row.step)
+    let yours = given.get(place).map(|(text, _)| format!("`{text}`"));
+    let did = match (right.len(), yours, row.map(|row| row.step)) {
+        (1, Some(yours), Some(step)) => {
+            format!("you say {yours}; the call of step {step} gave another")
         }
-        (Some((text, _)), None) => format!("{which}you say `{text}`: there is no more"),
-        (None, Some(row)) => format!("{which}is missing: look at step {}", row.step),
-        (None, None) => format!("{which}is missing"),
+        (1, Some(yours), None) => format!("you say {yours}: it is another"),
+        (all, Some(yours), Some(step)) => {
+            format!("{place} of {all} are right; {yours} is not what comes then: see step {step}")
+        }
+        (all, Some(yours), None) => format!("all {all} are right, but {yours} is one too many"),
+        (all, None, Some(step)) => {
+            format!("{place} of {all} are right; then something is missing: see step {step}")
+        }
+        (all, None, None) => format!("{place} of {all} are right; then something is missing"),
     };
     let line = given.get(place).or(given.last()).map(|(_, line)| format!("{file}:{line}"));
     let marked = row.map(|row| Line {

@@ -18,7 +18,7 @@
 
 use anstyle::{AnsiColor, Effects};
 
-use crate::grade::{Broken, Cell, Finding, Grade, Graded, Judgement, Report};
+use crate::grade::{Broken, Cell, Finding, Grade, Graded, Judgement, PREDICTIONS, Report};
 
 /// How many other cells are named before the rest is counted.
 const ALSO: usize = 3;
@@ -40,7 +40,11 @@ pub fn head(graded: &Graded, color: bool) -> String {
         Judgement::Fail => paint.bad("fail"),
         Judgement::Undetermined { .. } => paint.unsure("undetermined"),
     };
-    let mut out = format!("{}  {word} in fair weather ({})\n", graded.lesson, count(&fair.cells));
+    let runs = match fair.cells.iter().all(|cell| cell.scenario == PREDICTIONS) {
+        true if !fair.cells.is_empty() => String::new(),
+        _ => format!(" in fair weather ({})", count(&fair.cells)),
+    };
+    let mut out = format!("{}  {word}{runs}\n", graded.lesson);
     if let Judgement::Undetermined { why } = fair.result() {
         field(&mut out, "why", &why);
     }
@@ -169,7 +173,9 @@ fn told(broken: &Broken<'_>, color: bool) -> String {
     if let Some(weather) = &cell.weather {
         place.push_str(&format!(", {weather} weather"));
     }
-    field(&mut out, "in", &place);
+    if cell.scenario != PREDICTIONS {
+        field(&mut out, "in", &place);
+    }
     field(&mut out, "did", &finding.did);
     let widest = finding.lines.iter().map(|line| line.role.len()).max().unwrap_or(0);
     for line in &finding.lines {

@@ -208,7 +208,7 @@ fn first_fd(event: &Event) -> Option<(i32, SocketId)> {
     })
 }
 
-fn fds(value: &Value) -> Vec<(i32, SocketId)> {
+pub(super) fn fds(value: &Value) -> Vec<(i32, SocketId)> {
     match value {
         Value::Fd { value, socket: Some(id) } => vec![(*value, *id)],
         Value::List { items } => items.iter().flat_map(fds).collect(),

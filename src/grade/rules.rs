@@ -171,12 +171,10 @@ fn objects<'a>(run: &'a Run<'_>, variable: &Variable) -> Vec<(SocketId, &'a str)
         let (stem, end) = parts(name);
         variable.word == format!("{stem}{end}")
     };
-    names
-        .iter()
-        .filter(|(id, name)| {
-            is_kind(name) && names.object(*id).is_some_and(|it| it.role == variable.role)
-        })
-        .collect()
+    let all = names.iter().filter(|(id, name)| {
+        is_kind(name) && names.object(*id).is_some_and(|it| it.role == variable.role)
+    });
+    run.without_own_pairs(all.collect())
 }
 
 /// `pipe#2.r` → `pipe`, `.r`.

@@ -1,8 +1,8 @@
 //! One run as rules see it: the rows, the closes between them, who is under test, and what stands where.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::closings::{Closing, How, closings};
+use super::closings::{Closing, How, closings, fds};
 use super::{Finding, Grade, Line, is_interrupted};
 use crate::event::{Ending, Event, Kind, Reason, Recording, SocketId};
 use crate::pattern::{ArgPattern, CallName, CallPattern, Class, ResultValue};
@@ -26,6 +26,8 @@ pub struct Run<'a> {
     mentions: HashMap<SocketId, Vec<usize>>,
     /// The last row that tells of an event, by `seq`.
     rows: HashMap<u64, usize>,
+    /// The ends of socket pairs.
+    pairs: HashSet<SocketId>,
 }
 
 /// Something that should have held after a step.
@@ -64,6 +66,9 @@ impl<'a> Run<'a> {
             }
             rows.extend(row.events.iter().map(|seq| (*seq, index)));
         }
+        let pairs = recording.events.iter().filter(|event| event.call == "socketpair");
+        let pairs = pairs.flat_map(|event| &event.args).flat_map(|arg| fds(&arg.value));
+        let pairs = pairs.map(|(_, id)| id).collect();
         Run {
             role,
             recording,
@@ -75,6 +80,7 @@ impl<'a> Run<'a> {
             closed,
             mentions,
             rows,
+            pairs,
         }
     }
 
@@ -148,7 +154,19 @@ impl<'a> Run<'a> {
         let accepted = all.iter().any(|(_, name)| stem(name) == "conn");
         let wanted = if accepted { "conn" } else { "sock" };
         let mine = all.into_iter().filter(|(_, name)| stem(name) == wanted);
-        mine.map(|(id, name)| (id, name.to_owned())).collect()
+        let mine = self.without_own_pairs(mine.collect());
+        mine.into_iter().map(|(id, name)| (id, name.to_owned())).collect()
+    }
+
+    /// These objects without the socket pairs among them, if anything else is: with a pair an event loop wakes itself,
+    /// which is no talk with anybody. A program that has nothing but pairs talks through them.
+    pub(super) fn without_own_pairs<'n>(
+        &self,
+        objects: Vec<(SocketId, &'n str)>,
+    ) -> Vec<(SocketId, &'n str)> {
+        let others = objects.iter().filter(|(id, _)| !self.pairs.contains(id));
+        let others: Vec<_> = others.copied().collect();
+        if others.is_empty() { objects } else { others }
     }
 
     /// Whether a role is meant by a pattern: one that names none is about the program under test.

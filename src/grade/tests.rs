@@ -355,6 +355,39 @@ fn a_rest_that_is_never_written_is_found_however_it_is_lost() {
 }
 
 #[test]
+fn the_pair_with_which_an_event_loop_wakes_itself_is_no_connection() {
+    const CLIENT: (&str, u32, u32) = ("client", 1, 1);
+    let with_pair = |speaks: bool| {
+        let mut s = Sample::new(None, &["client"]);
+        let kind = Kind::Socket {
+            domain: "AF_UNIX".into(),
+            type_: "SOCK_STREAM".into(),
+            protocol: "0".into(),
+        };
+        let ends = [3, 4].map(|number| fd(number, s.object("client", kind.clone(), None)));
+        let sv = Value::List { items: ends.to_vec() };
+        let args = vec![arg("domain", named(1, "AF_UNIX")), arg("sv", sv)];
+        s.event(CLIENT, "socketpair", args, Some(0), "");
+        if speaks {
+            let sock = s.socket(CLIENT, "SOCK_STREAM", 5);
+            s.moves(CLIENT, "send", (5, sock), b"hello", 5);
+            s.close(CLIENT, 5, sock);
+        }
+        s.exit(CLIENT, 0);
+        s.0
+    };
+    let sends = || order(&["client: send(sock, ..) > 0"]);
+    let of = |recording: &Recording| {
+        let timeline = timeline(recording);
+        let run = Run::new("client", recording, &timeline);
+        grade(&only(vec![rule("it", sends())]), &run).result
+    };
+    assert_eq!(of(&with_pair(true)), Judgement::Pass);
+    // Who has nothing but a pair is judged by it.
+    assert_eq!(of(&with_pair(false)), Judgement::Fail);
+}
+
+#[test]
 fn an_order_is_of_the_first_matches_and_each_must_be() {
     let reads_first = || order(&["server: recv(conn, ..) > 0", "server: send(conn, ..) > 0"]);
     assert_eq!(found(reads_first(), &echo()), None);

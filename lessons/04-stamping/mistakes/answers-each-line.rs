@@ -23,7 +23,7 @@ fn server() -> Result<()> {
         println!("... connected form: {}", py_addr(peer));
 
         if let Err(error) = converse(&conn) {
-            eprintln!("{error}");
+            perror(&error);
         }
         close(conn)?;
     }

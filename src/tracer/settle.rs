@@ -37,7 +37,7 @@ pub enum Free {
 }
 
 /// Looks after which the tracer sleeps between looks rather than only giving way, each time twice as often.
-const PATIENT_LOOKS: u32 = 3;
+const PATIENT_LOOKS: u32 = 4;
 
 impl Tracer {
     /// Returns when no thread runs. Threads that died meanwhile are told then, in a fixed order.
@@ -184,7 +184,10 @@ impl Tracer {
         }
         let doublings = ((*looks - PATIENT_LOOKS) / 4).min(7);
         await_child_signal(Duration::from_micros(20 << doublings));
-        self.mind_memory();
+        // Who only waits for a processor of a busy machine has not taken much meanwhile.
+        if looks.is_multiple_of(8) {
+            self.mind_memory();
+        }
         if let Some(key) = awake {
             self.mind_computing(key)?;
         }

@@ -65,13 +65,8 @@ pub fn checkpoints(plan: &Plan, recording: &Recording, timeline: &Timeline) -> V
             None => (last, Err("the run ended before that".into())),
             Some(place) => {
                 let moment = recording.steps.get(place + 1).map_or(last, |next| next.after);
-                let found = judge(
-                    &checkpoint.wanted,
-                    &recording.steps[place],
-                    moment,
-                    recording,
-                    timeline,
-                );
+                let found =
+                    judge(&checkpoint.wanted, &recording.steps[place], moment, recording, timeline);
                 (moment, found)
             }
         };

@@ -96,8 +96,7 @@ impl Speaker<'_> {
                 continue;
             }
             // The event knows how its call ended; a row where it begins to wait must not.
-            let arg =
-                &if done { Cow::Borrowed(arg) } else { Cow::Owned(unfilled(event, arg)) };
+            let arg = &if done { Cow::Borrowed(arg) } else { Cow::Owned(unfilled(event, arg)) };
             let text = self.argument(event, arg);
             pieces.push(Piece {
                 name: arg.name.clone(),
@@ -548,7 +547,9 @@ impl Marks {
                 '\\' => self.push(format_args!("\\\\")),
                 c if c.is_ascii_control() => self.byte(c as u8),
                 // Invisible characters and those that turn the direction of writing.
-                c if c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') => {
+                c if c.is_control()
+                    || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') =>
+                {
                     self.push(format_args!("\\u{:04x}", u32::from(c)))
                 }
                 c => {

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 
 use crate::event::{Kind, Party, Reason, SockAddr, Waiting};
 
-use super::{Tracer, bounds};
 use super::descriptors::{Open, Outside};
 use super::tracees::{InFlight, Key, Shown, Thread};
+use super::{Tracer, bounds};
 
 /// Somebody who could end a wait.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

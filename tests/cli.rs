@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -18,6 +17,8 @@ use tempfile::TempDir;
 #[path = "recorder/support/fixtures.rs"]
 #[allow(dead_code, reason = "the recorder's tests need more of it")]
 mod fixtures;
+
+mod deny;
 
 /// Says that a test was not made, where a passing test's output is seen as well.
 fn skipped(why: &str) {
@@ -831,26 +832,7 @@ impl House {
 
 /// The command where this system call fails with EPERM, as ptrace(2) does in many containers.
 fn without(call: libc::c_long, mut command: std::process::Command) -> Command {
-    let deny = move || {
-        let jump = |code: u32, k: u32, jt, jf| libc::sock_filter { code: code as u16, jt, jf, k };
-        let denied = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
-        let number = std::mem::offset_of!(libc::seccomp_data, nr) as u32;
-        let mut filter = [
-            jump(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, number, 0, 0),
-            jump(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call as u32, 0, 1),
-            jump(libc::BPF_RET | libc::BPF_K, denied, 0, 0),
-            jump(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
-        ];
-        let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-        // SAFETY: plain numbers, and a program that lives across the call.
-        let done = unsafe {
-            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-                && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program) == 0
-        };
-        if done { Ok(()) } else { Err(std::io::Error::last_os_error()) }
-    };
-    // SAFETY: between fork and exec it only builds an array on its stack and calls prctl.
-    unsafe { command.pre_exec(deny) };
+    deny::deny(&mut command, call);
     let mut command = Command::from_std(command);
     command.timeout(BOUND);
     command

@@ -144,7 +144,7 @@ impl Played {
     fn holds(self) -> Played {
         let unmet: Vec<&Step> = self.steps().iter().filter(|step| step.unmet.is_some()).collect();
         assert!(unmet.is_empty(), "{unmet:#?}\n{}", self.text());
-        let missed = scenario::checkpoints(&self.plan, &self.recording);
+        let missed = scenario::checkpoints(&self.plan, &self.recording, &timeline(&self.recording));
         assert!(missed.is_empty(), "{missed:#?}\n{:#?}", self.steps());
         let all = self.plan.fill(self.recording.seed.unwrap()).steps.len();
         assert_eq!(self.steps().len(), all, "{}", self.text());
@@ -232,7 +232,7 @@ fn the_states_after_each_step_are_those_of_the_book() {
         .waits(3, "server: recv(conn, ..)");
     run.play().holds();
     let wrong = need!(server("echo_once", &ECHO)).state(2, "server: conn CLOSE-WAIT").play();
-    let missed = scenario::checkpoints(&wrong.plan, &wrong.recording);
+    let missed = scenario::checkpoints(&wrong.plan, &wrong.recording, &timeline(&wrong.recording));
     assert_eq!(missed.len(), 1);
     assert_eq!(missed[0].found, "conn was ESTABLISHED");
 }

@@ -6,10 +6,10 @@ use super::closings::How;
 use super::run::{Run, bytes};
 use super::stamps::{Stop, stamps};
 use super::{Finding, Grade, Rules};
-use crate::event::{Bytes, Ending, Event, Party, Reason, SocketId, Value};
+use crate::event::{Bytes, Ending, Event, Party, Reason, SocketId, Step, Value};
 use crate::pattern::Class;
 use crate::scenario::texts::told;
-use crate::timeline::Row;
+use crate::timeline::{Row, RowKind};
 
 /// A check by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -278,10 +278,20 @@ fn uses_sockets(run: &Run<'_>) -> Option<Found> {
         return None;
     }
     let rows: Vec<usize> = indices(run, |_| true);
-    let did = format!("{}, none of them about a socket", run.so_far());
+    let did = format!("`{}` made {}, and {}", run.role, made_without(run), run.ended());
     let mut found = Found::at(did, rows, run.last_row())?;
     found.printed = run.printed();
+    // It may not have come to it.
+    found.absent = run.was_cut_off();
     Some(found)
+}
+
+fn made_without(run: &Run<'_>) -> String {
+    match run.calls() {
+        0 => "no calls".into(),
+        1 => "1 call, which was not about a socket".into(),
+        calls => format!("{calls} calls, none of them about a socket"),
+    }
 }
 
 fn ends_or_serves(run: &Run<'_>) -> Option<Found> {
@@ -298,6 +308,10 @@ fn ends_or_serves(run: &Run<'_>) -> Option<Found> {
         (Ending::Killed { .. }, Reason::Limit { what }) => {
             found(format!("`{}` was ended by the lab: {what}", run.role))
         }
+        (Ending::Exited { status }, Reason::Limit { what }) => found(format!(
+            "`{}` ended with status {status} and left processes behind that did not: {what}",
+            run.role
+        )),
         (Ending::Exited { status: 0 }, _) if part.ends != Some(false) => None,
         // Who is asked to end may.
         (Ending::Exited { status: 0 }, _) if signal.is_some() => None,
@@ -412,7 +426,9 @@ fn steps_met(run: &Run<'_>) -> Option<Found> {
     };
     let row =
         run.timeline.rows.iter().rposition(|row| row.role == run.role && row.seq <= first.after);
-    let did = format!("the scenario's step {} was `{}`: {found}{more}", first.number, first.text);
+    let mutual = each_waits_for_the_other(run, first).unwrap_or_default();
+    let did =
+        format!("the scenario's step {} was `{}`: {found}{mutual}{more}", first.number, first.text);
     let mut rows = last_rows_up_to(run, row);
     rows.extend(
         run.timeline.rows.iter().rposition(|row| run.is_peer(&row.role) && row.seq <= first.after),
@@ -421,6 +437,32 @@ fn steps_met(run: &Run<'_>) -> Option<Found> {
     let peer = first.text.split_once(':').map_or("the peer", |(peer, _)| peer);
     told.peer = (peer != run.role).then(|| format!("{peer}: {found}"));
     Some(told)
+}
+
+/// Where a peer got nothing since the program waited for that peer: who waits in which call, and which one is missing.
+fn each_waits_for_the_other(run: &Run<'_>, step: &Step) -> Option<String> {
+    let (peer, call) = step.text.split_once(':')?;
+    if !call.trim_start().starts_with("recv(") {
+        return None;
+    }
+    let waits = |row: &&Row| {
+        let own = row.role == run.role && matches!(row.kind, RowKind::Waits { .. });
+        let event = run.event(row.seq).filter(|_| own);
+        event.is_some_and(|it| {
+            it.since.unwrap_or(it.seq.saturating_sub(1)) <= step.after && it.seq > step.after
+        })
+    };
+    let row = run.timeline.rows.iter().find(waits)?;
+    let other = run.recording.socket(run.peer_of(row.object?)?)?;
+    let name = run.timeline.names.of(row.object?)?;
+    let waits_to_receive = Class::Recv.members().contains(&row.call.as_ref());
+    (other.role == peer && waits_to_receive).then(|| {
+        format!(
+            ": `{}` waited in `{}({name})` (step {}) for {peer}, and {peer} for `{}`; wanted \
+             `send({name}, ..)`",
+            run.role, row.call, row.step, run.role
+        )
+    })
 }
 
 fn checkpoints(run: &Run<'_>) -> Option<Found> {

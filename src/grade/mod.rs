@@ -273,7 +273,9 @@ pub fn grade(rules: &Rules, run: &Run<'_>) -> Verdict {
         }
     }
     findings.extend(missing);
-    findings.sort_by_key(|finding| finding.grade == Grade::Note);
+    // A program without a socket has not begun: nothing that is said of it says more.
+    let not_begun = |it: &Finding| it.rule == Check::UsesSockets.name() && !run.was_cut_off();
+    findings.sort_by_key(|finding| (finding.grade == Grade::Note, !not_begun(finding)));
     let failed = findings.iter().any(|finding| finding.grade != Grade::Note);
     let result = if failed { Judgement::Fail } else { Judgement::Pass };
     Verdict { result, findings }

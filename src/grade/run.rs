@@ -293,9 +293,14 @@ impl<'a> Run<'a> {
 
     /// What the role under test did as a whole: how much, and how it ended.
     pub(super) fn so_far(&self) -> String {
-        let calls: u64 = self.own_rows().filter(|row| row.returned()).map(|row| row.count).sum();
+        let calls = self.calls();
         let calls = if calls == 1 { "1 call".into() } else { format!("{calls} calls") };
         format!("`{}` made {calls} and {}", self.role, self.ended())
+    }
+
+    /// How many calls of the role under test returned.
+    pub(super) fn calls(&self) -> u64 {
+        self.own_rows().filter(|row| row.returned()).map(|row| row.count).sum()
     }
 
     /// How the role under test ended, in words.
@@ -313,6 +318,7 @@ impl<'a> Run<'a> {
         let text = self.written(|kind| matches!(kind, Kind::Stdout | Kind::Stderr));
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = &lines[lines.len().saturating_sub(3)..];
+        let last: Vec<String> = last.iter().map(|line| beginning(line)).collect();
         (!last.is_empty()).then(|| last.join("\n"))
     }
 
@@ -429,6 +435,15 @@ pub(super) fn said(row: &Row) -> String {
         text.push_str(&format!(" [{note}]"));
     }
     text
+}
+
+/// A line that was printed, its end left out when it is long.
+fn beginning(line: &str) -> String {
+    const MOST: usize = 200;
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.into(),
+    }
 }
 
 /// `1 byte`, `6 bytes`.

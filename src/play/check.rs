@@ -217,7 +217,7 @@ impl Check {
         }
         let timeline = timeline(&recording);
         let mut run = Run::new(&self.cast(plan).role, &recording, &timeline);
-        run.unmet = checkpoints(plan, &recording)
+        run.unmet = checkpoints(plan, &recording, &timeline)
             .into_iter()
             .map(|missed| Unmet {
                 step: missed.step,

@@ -204,7 +204,7 @@ pub fn gradescope(report: &Report) -> String {
     }
     let output = verdict::summary(report, false);
     let results = json!({
-        "output": output, "output_format": "text", "visibility": "visible",
+        "output": output.trim(), "output_format": "text", "visibility": "visible",
         "stdout_visibility": "hidden", "tests": tests,
     });
     format!("{results:#}\n")

@@ -4,7 +4,7 @@ use super::{Checkpoint, Plan, WrittenCheckpoint, pattern};
 use crate::error::Error;
 use crate::event::{Event, Recording, SocketState, Step};
 use crate::pattern::{CallPattern, Op, error_in, is_named};
-use crate::timeline::{RowKind, Timeline, timeline};
+use crate::timeline::{RowKind, Timeline};
 
 /// What a checkpoint asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,9 +54,8 @@ pub const STATES: [&str; 11] = [
     "CLOSED",
 ];
 
-/// The checkpoints of the plan that do not hold in its recording, in the plan's order.
-pub fn checkpoints(plan: &Plan, recording: &Recording) -> Vec<Missed> {
-    let timeline = timeline(recording);
+/// The checkpoints of the plan that do not hold in its recording, in the plan's order. `timeline` is that of the recording.
+pub fn checkpoints(plan: &Plan, recording: &Recording, timeline: &Timeline) -> Vec<Missed> {
     let mut missed = Vec::new();
     for (at, checkpoint) in plan.checkpoints.iter().enumerate() {
         // A step that several clients did holds once the last of them has.
@@ -66,13 +65,8 @@ pub fn checkpoints(plan: &Plan, recording: &Recording) -> Vec<Missed> {
             None => (last, Err("the run ended before that".into())),
             Some(place) => {
                 let moment = recording.steps.get(place + 1).map_or(last, |next| next.after);
-                let found = judge(
-                    &checkpoint.wanted,
-                    &recording.steps[place],
-                    moment,
-                    recording,
-                    &timeline,
-                );
+                let found =
+                    judge(&checkpoint.wanted, &recording.steps[place], moment, recording, timeline);
                 (moment, found)
             }
         };

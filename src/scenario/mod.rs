@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lesson.toml ─ Plan ── fill(seed) ─→ Script ── carried out, a cue at each quiet moment ─→ Recording.steps
-//!                 └──── checkpoints(&recording) ─→ what did not hold at its moment
+//!                 └──── checkpoints(&recording, &timeline) ─→ what did not hold at its moment
 //! ```
 //!
 //! A step is written in the one notation, with calls of its own:

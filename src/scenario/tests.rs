@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::event::{Kind, Socket, SocketId, SocketState};
-use crate::timeline::sample;
+use crate::timeline::{sample, timeline};
 
 fn plan(steps: &[&str]) -> Result<Plan, (Place, Error)> {
     let steps = steps.iter().map(|step| step.to_string()).collect();
@@ -301,7 +301,7 @@ fn found(kind: &str, text: &str) -> Option<String> {
     };
     // At event 4 the server waits in accept(2), and has not received anything.
     recording.steps = vec![step(1, 3, states), step(2, 4, Vec::new())];
-    checkpoints(&plan, &recording).pop().map(|missed| {
+    checkpoints(&plan, &recording, &timeline(&recording)).pop().map(|missed| {
         assert_eq!((missed.step, missed.after), (1, 4));
         missed.found
     })
@@ -331,7 +331,8 @@ fn a_checkpoint_looks_at_states_queues_and_calls_of_its_moment() {
 #[test]
 fn a_checkpoint_of_a_step_that_was_never_reached_does_not_hold() {
     let plan = checked("state", "server: conn CLOSED", 2).unwrap();
-    let missed = checkpoints(&plan, &sample::one_shot());
+    let recording = sample::one_shot();
+    let missed = checkpoints(&plan, &recording, &timeline(&recording));
     assert_eq!(missed[0].found, "the run ended before that");
 }
 

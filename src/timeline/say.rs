@@ -4,7 +4,9 @@
 //! nothing (a zero in `flags`, a null where an address could be) is left out. What a call only
 //! fills in (`buf`, `addr`) is left out as long as there is nothing in it.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use std::borrow::Cow;
+
+use unicode_width::UnicodeWidthChar;
 
 use super::masks::Masks;
 use super::names::{Names, first_object, makes_descriptor};
@@ -94,7 +96,7 @@ impl Speaker<'_> {
                 continue;
             }
             // The event knows how its call ended; a row where it begins to wait must not.
-            let arg = &if done { arg.clone() } else { unfilled(event, arg) };
+            let arg = &if done { Cow::Borrowed(arg) } else { Cow::Owned(unfilled(event, arg)) };
             let text = self.argument(event, arg);
             pieces.push(Piece {
                 name: arg.name.clone(),
@@ -336,25 +338,25 @@ impl Speaker<'_> {
                     raw => raw,
                 })
                 .collect();
-            let mut marks = Vec::new();
+            let mut marks = Marks::default();
             for shard in &masked {
                 match shard {
-                    Shard::Text(text) => escape(text, &mut marks),
-                    Shard::Raw(bytes) => marks.extend(bytes.iter().map(|b| format!("\\x{b:02x}"))),
+                    Shard::Text(text) => marks.escape(text),
+                    Shard::Raw(bytes) => bytes.iter().for_each(|byte| marks.byte(*byte)),
                 }
             }
-            return shortened(&marks, bytes.is_cut());
+            return marks.quoted(bytes.is_cut());
         }
-        let mut marks = Vec::new();
+        let mut marks = Marks::default();
         for byte in &bytes.data {
             match byte {
                 0x20..=0x7e | b'\n' | b'\r' | b'\t' => {
-                    escape(&char::from(*byte).to_string(), &mut marks)
+                    marks.escape(char::from(*byte).encode_utf8(&mut [0; 4]))
                 }
-                _ => marks.push(format!("\\x{byte:02x}")),
+                _ => marks.byte(*byte),
             }
         }
-        shortened(&marks, bytes.is_cut())
+        marks.quoted(bytes.is_cut())
     }
 }
 
@@ -500,63 +502,95 @@ fn as_text(data: &[u8], cut: bool) -> Option<Vec<Shard>> {
 
 /// A text in quotes, with escapes; its middle left out when it is long.
 fn quoted(text: &str, cut: bool) -> String {
-    let mut marks = Vec::new();
-    escape(text, &mut marks);
-    shortened(&marks, cut)
+    let mut marks = Marks::default();
+    marks.escape(text);
+    marks.quoted(cut)
 }
 
-/// Appends the text's characters, each written so that it stays within its line.
-fn escape(text: &str, marks: &mut Vec<String>) {
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        let next_is_digit = rest.peek().is_some_and(char::is_ascii_digit);
-        marks.push(match c {
-            '\n' => "\\n".into(),
-            '\r' => "\\r".into(),
-            '\t' => "\\t".into(),
-            '\0' if !next_is_digit => "\\0".into(),
-            '"' => "\\\"".into(),
-            '\\' => "\\\\".into(),
-            c if c.is_ascii_control() => format!("\\x{:02x}", u32::from(c)),
-            // Invisible characters and those that turn the direction of writing.
-            c if c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') => {
-                format!("\\u{:04x}", u32::from(c))
+/// What stands between the quotes, cut into characters and escapes: neither is ever parted.
+#[derive(Default)]
+struct Marks {
+    text: String,
+    /// Where each ends, and how many columns it takes.
+    marks: Vec<(usize, usize)>,
+}
+
+impl Marks {
+    fn push(&mut self, mark: std::fmt::Arguments<'_>) {
+        use std::fmt::Write as _;
+        let start = self.text.len();
+        // Writing to a String cannot fail.
+        let _ = self.text.write_fmt(mark);
+        // An escape is ASCII.
+        self.marks.push((self.text.len(), self.text.len() - start));
+    }
+
+    fn byte(&mut self, byte: u8) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |value: u8| char::from(DIGITS[usize::from(value & 0xf)]);
+        self.text.push_str("\\x");
+        self.text.extend([digit(byte >> 4), digit(byte)]);
+        self.marks.push((self.text.len(), 4));
+    }
+
+    /// Appends the text's characters, each written so that it stays within its line.
+    fn escape(&mut self, text: &str) {
+        let mut rest = text.chars().peekable();
+        while let Some(c) = rest.next() {
+            let next_is_digit = rest.peek().is_some_and(char::is_ascii_digit);
+            match c {
+                '\n' => self.push(format_args!("\\n")),
+                '\r' => self.push(format_args!("\\r")),
+                '\t' => self.push(format_args!("\\t")),
+                '\0' if !next_is_digit => self.push(format_args!("\\0")),
+                '"' => self.push(format_args!("\\\"")),
+                '\\' => self.push(format_args!("\\\\")),
+                c if c.is_ascii_control() => self.byte(c as u8),
+                // Invisible characters and those that turn the direction of writing.
+                c if c.is_control()
+                    || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') =>
+                {
+                    self.push(format_args!("\\u{:04x}", u32::from(c)))
+                }
+                c => {
+                    self.text.push(c);
+                    self.marks.push((self.text.len(), c.width().unwrap_or(0)));
+                }
             }
-            c => c.to_string(),
-        });
-    }
-}
-
-/// Quotes marks; of more than [`DATA_WIDTH`] columns keeps both ends and says so: `"abc"…"xyz"`.
-fn shortened(marks: &[String], cut: bool) -> String {
-    let width = |mark: &String| {
-        let mut chars = mark.chars();
-        match (chars.next(), chars.next()) {
-            (Some(c), None) => c.width().unwrap_or(0),
-            _ => mark.width(),
         }
-    };
-    let total: usize = marks.iter().map(width).sum();
-    if total <= DATA_WIDTH {
-        return format!("\"{}\"{}", marks.concat(), if cut { "…" } else { "" });
     }
-    let fitting = |room: usize, marks: &mut dyn Iterator<Item = &String>| {
-        let mut used = 0;
-        marks
-            .take_while(|mark| {
-                used += width(mark);
-                used <= room
-            })
-            .count()
-    };
-    // The end of what was kept is not the end of the data: show no end then.
-    if cut {
-        let head = fitting(DATA_WIDTH, &mut marks.iter());
-        return format!("\"{}\"…", marks[..head].concat());
+
+    /// In quotes; of more than [`DATA_WIDTH`] columns keeps both ends and says so: `"abc"…"xyz"`.
+    fn quoted(&self, cut: bool) -> String {
+        let text = self.text.as_str();
+        let total: usize = self.marks.iter().map(|(_, width)| width).sum();
+        if total <= DATA_WIDTH {
+            return format!("\"{text}\"{}", if cut { "…" } else { "" });
+        }
+        let fitting = |room: usize, marks: &mut dyn Iterator<Item = &(usize, usize)>| {
+            let mut used = 0;
+            marks
+                .take_while(|(_, width)| {
+                    used += width;
+                    used <= room
+                })
+                .count()
+        };
+        // Where the first `count` end.
+        let end = |count: usize| match count {
+            0 => 0,
+            count => self.marks[count - 1].0,
+        };
+        // The end of what was kept is not the end of the data: show no end then.
+        if cut {
+            let head = end(fitting(DATA_WIDTH, &mut self.marks.iter()));
+            return format!("\"{}\"…", &text[..head]);
+        }
+        let head = end(fitting(DATA_WIDTH * 2 / 3, &mut self.marks.iter()));
+        let tail = fitting(DATA_WIDTH / 3, &mut self.marks.iter().rev());
+        let tail = end(self.marks.len() - tail);
+        format!("\"{}\"…\"{}\"", &text[..head], &text[tail..])
     }
-    let head = fitting(DATA_WIDTH * 2 / 3, &mut marks.iter());
-    let tail = fitting(DATA_WIDTH / 3, &mut marks.iter().rev());
-    format!("\"{}\"…\"{}\"", marks[..head].concat(), marks[marks.len() - tail..].concat())
 }
 
 /// The object that a call is about: by the event, else by its first descriptor.
@@ -567,6 +601,8 @@ pub(super) fn about(event: &Event) -> Option<SocketId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use unicode_width::UnicodeWidthStr;
 
     use crate::event::Kind;
     use crate::timeline::sample::{Sample, arg, bytes, fd, int, named, polled};

@@ -361,6 +361,7 @@ impl Tracer {
     pub(super) fn count(&mut self, moved: bool, shown: Shown) {
         if moved && shown == Shown::Yes {
             (self.idle_recorded, self.idle_hidden, self.idle_passed) = (0, 0, 0);
+            self.moved_at = self.clock.now();
             if std::mem::take(&mut self.has_fired) {
                 self.forget_fires();
             }

@@ -161,6 +161,9 @@ mod bounds {
     /// The same for a program that waits for nothing but time, where nobody waits for somebody outside either: it may
     /// well be on its way to an end.
     pub const IDLE_SLEEPS: u32 = 10_000;
+    /// Nanoseconds of virtual time with nothing else happening after which no timer fires any more: thirty days. Fifty
+    /// children that sleep a day at a time need not sleep ten thousand of them.
+    pub const IDLE_TIME: u64 = 30 * 86_400 * 1_000_000_000;
     /// Events of one run in lockstep.
     pub const EVENTS: u64 = 1_000_000;
     /// Bytes of the programs' data that one recording keeps.
@@ -213,6 +216,8 @@ pub struct Tracer {
     idle_passed: u32,
     /// A timer has fired since something moved.
     has_fired: bool,
+    /// The moment of virtual time at which something moved last.
+    moved_at: u64,
     backlog: proc::Backlog,
     stop: Option<Reason>,
 
@@ -263,6 +268,7 @@ impl Tracer {
             idle_hidden: 0,
             idle_passed: 0,
             has_fired: false,
+            moved_at: 0,
             backlog: proc::Backlog::open(),
             stop: None,
             seq: 0,

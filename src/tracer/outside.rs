@@ -194,6 +194,7 @@ impl Tracer {
     /// Nothing more happens before this moment of virtual time.
     pub fn jump(&mut self, moment: u64) {
         self.clock.jump(moment);
+        self.moved_at = self.clock.now();
     }
 
     /// The states of all TCP and UDP sockets of the run, the named ones first; what events have spoken of and is in the

@@ -36,15 +36,18 @@ pub enum Free {
     Quiet,
 }
 
-/// Looks after which the tracer sleeps between looks rather than only giving way.
-const PATIENT_LOOKS: u32 = 64;
+/// Looks after which the tracer sleeps between looks rather than only giving way, each time twice as often.
+const PATIENT_LOOKS: u32 = 4;
 
 impl Tracer {
     /// Returns when no thread runs. Threads that died meanwhile are told then, in a fixed order.
     pub(super) fn settle(&mut self) -> Result<()> {
         let mut looks = 0;
         loop {
-            self.collect()?;
+            // Who has just been resumed runs: it is given its turn before it is looked at, which costs more than a stop.
+            if !self.collect()? && looks == 0 && self.was_just_resumed() {
+                self.pause(&mut looks, None)?;
+            }
             if self.should_stop() {
                 return Ok(());
             }
@@ -73,6 +76,14 @@ impl Tracer {
         self.tell_deaths();
         self.woken = Wakes::Nobody;
         Ok(())
+    }
+
+    /// Whether the thread that was chosen last has neither stopped nor been seen asleep since.
+    fn was_just_resumed(&self) -> bool {
+        let thread = self.current.and_then(|key| self.threads.get(&key));
+        thread.is_some_and(|thread| {
+            thread.held.is_none() && !thread.call.as_ref().is_some_and(|call| call.blocked)
+        })
     }
 
     /// Takes in every status that has come; says whether there was one.
@@ -161,13 +172,22 @@ impl Tracer {
     fn pause(&mut self, looks: &mut u32, awake: Option<Key>) -> Result<()> {
         *looks += 1;
         if *looks <= PATIENT_LOOKS {
-            // SAFETY: sched_yield takes nothing and cannot fail.
-            unsafe { libc::sched_yield() };
+            for _ in 0..1 << (*looks - 1) {
+                // SAFETY: sched_yield takes nothing and cannot fail.
+                unsafe { libc::sched_yield() };
+                // To ask for a status costs a fraction of a look at a thread.
+                if self.collect()? {
+                    break;
+                }
+            }
             return Ok(());
         }
         let doublings = ((*looks - PATIENT_LOOKS) / 4).min(7);
         await_child_signal(Duration::from_micros(20 << doublings));
-        self.mind_memory();
+        // Who only waits for a processor of a busy machine has not taken much meanwhile.
+        if looks.is_multiple_of(8) {
+            self.mind_memory();
+        }
         if let Some(key) = awake {
             self.mind_computing(key)?;
         }

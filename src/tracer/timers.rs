@@ -94,12 +94,20 @@ impl Tracer {
         }
     }
 
+    /// Whether so much time has passed with nothing else happening that more of it will not change that.
+    pub(super) fn has_idled(&self) -> bool {
+        self.clock.now().saturating_sub(self.moved_at) > bounds::IDLE_TIME
+    }
+
     /// When the earliest timer is due, in virtual time.
     pub(super) fn next_deadline(&self) -> Option<u64> {
         self.earliest().map(|(deadline, _)| deadline)
     }
 
     fn earliest(&self) -> Option<(u64, Due)> {
+        if self.has_idled() {
+            return None;
+        }
         let most = self.most_fires();
         let calls = self.threads.iter().filter_map(|(&key, thread)| {
             let call = thread.call.as_ref().filter(|call| call.blocked && thread.held.is_none())?;

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 
 use crate::event::{Kind, Party, Reason, SockAddr, Waiting};
 
-use super::Tracer;
 use super::descriptors::{Open, Outside};
 use super::tracees::{InFlight, Key, Shown, Thread};
+use super::{Tracer, bounds};
 
 /// Somebody who could end a wait.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +22,8 @@ enum Helper {
 }
 
 const TIME: &str = "time";
+/// In nanoseconds.
+const DAY: u64 = 86_400 * 1_000_000_000;
 const SIGNAL: &str = "a signal";
 const PEER: &str = "a peer";
 
@@ -34,15 +36,20 @@ impl Tracer {
         let stuck = self.threads.keys().any(|&key| {
             must_end.get(key.0).copied().flatten() == Some(true) || !self.leads_outside(key)
         });
-        let most = self.most_fires();
-        let fires_for_ever = |thread: &Thread| thread.idle_fires >= most;
+        let (most, idled) = (self.most_fires(), self.has_idled());
+        let fires_for_ever =
+            |thread: &Thread| thread.idle_fires >= most || idled && thread.idle_fires > 0;
         if let Some((&key, _)) = self.threads.iter().find(|(_, thread)| fires_for_ever(thread)) {
             // A main thread that sleeps in a loop while another one accepts serves, too.
             let mut same_role = self.threads.keys().filter(|other| other.0 == key.0);
             if stuck || !same_role.any(|&other| self.waits_for_the_world(other)) {
                 let name = &self.roles[key.0].name;
+                let how_long = match idled {
+                    true => format!("for {} days of its own time", bounds::IDLE_TIME / DAY),
+                    false => format!("{most} times"),
+                };
                 let what =
-                    format!("{name} waited {most} times for a timer and nothing else happened");
+                    format!("{name} waited {how_long} for a timer and nothing else happened");
                 return Reason::Limit { what };
             }
         }

@@ -1,5 +1,6 @@
 //! Running `lab trace` and `lab play-request` within bounds, and what the tests ask of what it wrote.
 
+mod busy;
 mod fixtures;
 mod processes;
 
@@ -8,14 +9,15 @@ use std::io::Write as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 use socket_lab::event::{Ending, Event, Kind, Reason, Recording, SocketId, Value};
 use socket_lab::play::{self, Request};
 
+pub use busy::Busy;
 pub use fixtures::{c, python, rust, source};
 pub use processes::{Marked, Process, is_root, signal};
 
@@ -446,30 +448,6 @@ fn difference(one: &Json, other: &Json, path: &str) -> Option<(String, String, S
             .find_map(|(i, (left, right))| difference(left, right, &format!("{path}[{i}]"))),
         _ if one == other => None,
         _ => Some((path.trim_start_matches('.').to_owned(), one.to_string(), other.to_string())),
-    }
-}
-
-/// Threads that compute for as long as this lives.
-pub struct Busy(Arc<AtomicBool>);
-
-impl Busy {
-    pub fn new(threads: usize) -> Busy {
-        let over = Arc::new(AtomicBool::new(false));
-        for _ in 0..threads {
-            let over = over.clone();
-            std::thread::spawn(move || {
-                while !over.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
-            });
-        }
-        Busy(over)
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

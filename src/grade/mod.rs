@@ -20,6 +20,7 @@
 
 mod checks;
 mod closings;
+mod datagrams;
 mod report;
 mod rules;
 mod run;

@@ -264,7 +264,7 @@ fn checked(kind: &str, text: &str, step: usize) -> Result<Plan, (Place, Error)> 
     };
     *place = Some(text.into());
     let steps = vec!["A: connect(:9999)".into(), "A: close()".into()];
-    Plan::read(Written { name: "s".into(), steps, at: vec![point], clients: None })
+    Plan::read(Written { name: "s".into(), steps, at: vec![point], ..Written::default() })
 }
 
 /// What the checkpoint finds wrong after the first of two steps of a recording of lesson 1.

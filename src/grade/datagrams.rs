@@ -246,3 +246,169 @@ fn addresses(value: &Value) -> Vec<&SockAddr> {
         _ => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Check, Expect, Finding, Rule, Rules, grade};
+    use super::*;
+    use crate::event::{Recording, Role};
+    use crate::timeline::sample::{Sample, addr, arg, bytes, fd, int, named};
+    use crate::timeline::timeline;
+
+    const SERVER: (&str, u32, u32) = ("server", 1, 1);
+    /// The ports of three others.
+    const A: u16 = 41000;
+    const B: u16 = 41001;
+    const C: u16 = 9998;
+
+    /// A program with one datagram socket, and the peers A and B with theirs.
+    struct Udp(Sample);
+
+    impl Udp {
+        fn new() -> Udp {
+            let mut s = Sample::new(None, &["server", "A", "B"]);
+            for role in &mut s.0.roles[1..] {
+                *role = Role { name: role.name.clone(), command: Vec::new(), ends: None };
+            }
+            s.0.end.roles.truncate(1);
+            for who in [SERVER, ("A", 1, 1), ("B", 1, 1)] {
+                s.socket(who, "SOCK_DGRAM", 3);
+            }
+            s.object("server", Kind::Stdout, None);
+            let args = vec![arg("sockfd", fd(3, 2)), arg("addr", addr(A))];
+            s.event(("A", 1, 1), "bind", args, Some(0), "");
+            Udp(s)
+        }
+
+        fn sends(mut self, who: (&str, u32, u32), id: u32, text: &[u8], to: Option<u16>) -> Udp {
+            let mut args = vec![arg("sockfd", fd(3, id)), arg("buf", bytes(text))];
+            args.extend(to.map(|port| arg("dest_addr", addr(port))));
+            self.0.event(who, "sendto", args, Some(text.len() as i64), "");
+            self
+        }
+
+        fn to(self, port: u16) -> Udp {
+            self.sends(SERVER, 1, b"hello", Some(port))
+        }
+
+        /// A datagram is taken: from there, if that was asked.
+        fn from(self, port: Option<u16>) -> Udp {
+            self.takes(b"hi", port, "")
+        }
+
+        fn takes(mut self, text: &[u8], port: Option<u16>, flags: &'static str) -> Udp {
+            let mut args = vec![arg("sockfd", fd(3, 1)), arg("buf", bytes(text))];
+            args.push(arg("len", int(1024)));
+            args.push(arg("flags", named(0, flags)));
+            args.extend(port.map(|port| arg("src_addr", addr(port))));
+            self.0.event(SERVER, "recvfrom", args, Some(text.len() as i64), "");
+            self
+        }
+
+        fn connects(mut self, to: Value) -> Udp {
+            let args = vec![arg("sockfd", fd(3, 1)), arg("addr", to)];
+            self.0.event(SERVER, "connect", args, Some(0), "");
+            self
+        }
+
+        fn prints(mut self, text: &str) -> Udp {
+            self.0.moves(SERVER, "write", (1, 4), text.as_bytes(), text.len() as i64);
+            self
+        }
+
+        fn finds(self, check: Check) -> Option<Finding> {
+            let recording: Recording = self.0.0;
+            let rule = Rule {
+                id: "it".into(),
+                says: "so it is".into(),
+                hint: None,
+                scenarios: Vec::new(),
+                expect: Expect::Check(check),
+            };
+            let rules =
+                Rules { rules: vec![rule], baseline: Vec::new(), closes_before_exit: false };
+            let timeline = timeline(&recording);
+            grade(&rules, &Run::new("server", &recording, &timeline)).findings.into_iter().next()
+        }
+
+        fn did(self, check: Check) -> String {
+            self.finds(check).expect("a finding").did
+        }
+    }
+
+    #[test]
+    fn an_answer_goes_to_whom_the_question_came_from() {
+        let sender = Check::AnswersTheSender;
+        let right = Udp::new().from(Some(A)).to(A).from(Some(B)).from(Some(A)).to(A).to(B);
+        assert_eq!(right.finds(sender), None);
+        let told = Udp::new().from(Some(A)).to(C).did(sender);
+        assert!(told.ends_with(": nothing had come from that address"), "{told}");
+        let told = Udp::new().from(None).to(C).did(sender);
+        assert!(told.ends_with(": step 5 had not asked who sent what it took"), "{told}");
+        let told = Udp::new().from(Some(A)).to(A).from(Some(B)).to(A).did(sender);
+        assert!(told.ends_with("has had an answer to each of its datagrams"), "{told}");
+        assert!(Udp::new().from(Some(A)).did(sender).ends_with(", and answered nothing"));
+    }
+
+    #[test]
+    fn who_is_connected_or_has_looked_knows_the_sender_as_well() {
+        let to_a = || Udp::new().from(Some(A)).connects(addr(A)).sends(SERVER, 1, b"hello", None);
+        let forgets = to_a().connects(Value::Addr(SockAddr::Unspec));
+        assert_eq!(forgets.from(Some(B)).to(B).finds(Check::AnswersTheSender), None);
+        // Still connected: what comes is A's.
+        let stays = to_a().from(None).sends(SERVER, 1, b"hello", None);
+        assert_eq!(stays.finds(Check::AnswersTheSender), None);
+        let looks = Udp::new().takes(b"hi", Some(A), "MSG_PEEK").from(None).to(A);
+        assert_eq!(looks.finds(Check::AnswersTheSender), None);
+        let twice = Udp::new().takes(b"hi", Some(A), "MSG_PEEK").from(None).to(A).to(A);
+        assert!(twice.finds(Check::AnswersTheSender).is_some());
+    }
+
+    #[test]
+    fn a_client_that_is_led_elsewhere_is_found() {
+        let asks = Check::AsksOneServer;
+        assert_eq!(Udp::new().to(A).from(Some(B)).to(A).finds(asks), None);
+        let told = Udp::new().to(A).from(Some(B)).to(B).did(asks);
+        assert!(told.contains(", to another address than step 5 ("), "{told}");
+        let connected = Udp::new().connects(addr(A)).sends(SERVER, 1, b"hello", None);
+        assert!(connected.to(B).finds(asks).is_some());
+        assert!(Udp::new().from(Some(A)).did(asks).ends_with(", and sent no datagram"));
+    }
+
+    #[test]
+    fn what_a_stranger_sent_may_come_but_not_be_printed() {
+        let check = Check::PrintsNoStranger;
+        let told = || {
+            let asked = Udp::new().to(A).sends(("B", 1, 1), 3, b"forged", Some(C));
+            asked.sends(("A", 1, 1), 2, b"genuine", Some(C)).takes(b"forged", Some(B), "")
+        };
+        let right = told().takes(b"genuine", Some(A), "").prints("b'genuine'\n");
+        assert_eq!(right.finds(check), None);
+        let told = told().prints("b'forged'\n").did(check);
+        assert_eq!(
+            told,
+            "it printed `forged` (step 8), which `B` had sent and not the server that was asked"
+        );
+        assert!(Udp::new().did(check).ends_with(", and sent no datagram"));
+    }
+
+    #[test]
+    fn a_datagram_that_was_cut_is_not_printed_whole() {
+        let came = || Udp::new().sends(("A", 1, 1), 2, b"hello, world", Some(C));
+        let whole = came().takes(b"hello, world", Some(A), "").prints("hello, world\n");
+        assert_eq!(whole.finds(Check::PrintsWhatItReceives), None);
+        let cut = came().takes(b"hello", Some(A), "").prints("hello\n");
+        let told = cut.did(Check::PrintsWhatItReceives);
+        let whole = "A sent a datagram of 12 bytes, and nothing that it printed holds them all";
+        assert!(told.starts_with(whole), "{told}");
+    }
+
+    #[test]
+    fn an_empty_datagram_and_a_refused_one_are_no_end_of_the_socket() {
+        let mut it = Udp::new().takes(b"", Some(A), "");
+        let args = vec![arg("sockfd", fd(3, 1)), arg("len", int(1024))];
+        it.0.event(SERVER, "recv", args, Some(-111), "ECONNREFUSED");
+        let left = it.finds(Check::DescriptorsBalanced);
+        assert!(left.is_none_or(|finding| !finding.did.contains("at its end")));
+    }
+}

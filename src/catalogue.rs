@@ -257,6 +257,9 @@ pub struct Role {
     /// The lines that it finds on its standard input, one at each quiet moment; then end of file.
     #[serde(default)]
     pub stdin: Vec<String>,
+    /// The rows of the sources whose program this is: `S4.6`.
+    #[serde(default)]
+    pub plays: Vec<String>,
 }
 
 fn yes() -> bool {
@@ -270,9 +273,13 @@ pub struct Demo {
     pub variant: Option<Spanned<String>>,
     /// What it shows, in words.
     pub says: Option<String>,
+    /// The file of its program within the lesson's folder: `demo.rs`, `mistakes/stops-early.rs`.
+    pub program: Spanned<String>,
     pub roles: Vec<Role>,
     /// What the world does meanwhile, one step at each quiet moment: `server: stdin("hi")`, `A: connect(:9999)`.
     pub steps: Vec<Spanned<String>>,
+    /// The rows of the sources that can be seen in its recording: `S4.28`.
+    pub shows: Vec<String>,
 }
 
 impl Demo {
@@ -381,9 +388,16 @@ impl Lesson {
         format!("lesson-{}", self.name)
     }
 
-    /// The name of the demo's binary.
-    pub fn demo_bin(&self) -> &str {
-        &self.name
+    /// The name of the binary of a file of this lesson: `12-half-close-mistake-closes-early` of
+    /// `mistakes/closes-early.rs`. The demo's is the lesson's own.
+    pub fn bin(&self, file: &str) -> String {
+        let stem = file.strip_suffix(".rs").unwrap_or(file);
+        let kind = match stem.split_once('/') {
+            None if stem == "demo" => return self.name.clone(),
+            None => stem.to_owned(),
+            Some((folder, stem)) => format!("{}-{stem}", folder.trim_end_matches('s')),
+        };
+        format!("{}-{}", self.name, kind.replace('.', "-"))
     }
 
     /// The demo, or this variant of it.
@@ -408,9 +422,9 @@ impl Lesson {
         })
     }
 
-    /// What the world does while the demo plays, if anything.
+    /// What the world does while the demo plays; of the plain demo, if anything.
     pub fn demo_plan(&self, demo: &Demo) -> Result<Option<Plan>> {
-        if demo.steps.is_empty() {
+        if demo.steps.is_empty() && demo.variant.is_none() {
             return Ok(None);
         }
         let name = demo.variant.as_ref().map_or("demo", |name| name.as_ref());
@@ -421,11 +435,6 @@ impl Lesson {
             Place::Clients | Place::Checkpoint(_) => error,
         })?;
         Ok(Some(plan))
-    }
-
-    /// The name of the exercise's binary.
-    pub fn exercise_bin(&self) -> String {
-        format!("{}-exercise", self.name)
     }
 
     /// The role of this name.
@@ -508,14 +517,18 @@ impl Lesson {
         let mut demos = vec![Demo {
             variant: None,
             says: None,
+            program: Spanned::new(0..0, "demo.rs".into()),
             roles: written.role.clone(),
             steps: written.demo.steps,
+            shows: written.demo.shows,
         }];
         demos.extend(written.variant.into_iter().map(|it| Demo {
             variant: Some(it.name),
             says: it.says,
+            program: it.program.unwrap_or_else(|| Spanned::new(0..0, "demo.rs".into())),
             roles: if it.role.is_empty() { written.role.clone() } else { it.role },
             steps: it.steps,
+            shows: it.shows,
         }));
         let mut lesson = Lesson {
             number: name.number,
@@ -676,6 +689,11 @@ impl Lesson {
                 let why = "the first role starts at once: it has no `after`";
                 return Err(self.error_at(after, why));
             }
+            let program = demo.program.as_ref();
+            if program != "demo.rs" && !self.folder.join(program).is_file() {
+                let why = format!("the lesson has no file `{program}`");
+                return Err(self.error_at(&demo.program, why));
+            }
             self.demo_plan(demo)?;
         }
         self.once("scenario", self.scenarios.iter().map(|scenario| &scenario.name))?;
@@ -758,6 +776,8 @@ struct Written {
 struct WrittenDemo {
     #[serde(default)]
     steps: Vec<Spanned<String>>,
+    #[serde(default)]
+    shows: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -765,11 +785,14 @@ struct WrittenDemo {
 struct WrittenVariant {
     name: Spanned<String>,
     says: Option<String>,
+    program: Option<Spanned<String>>,
     /// In place of the lesson's; none: those.
     #[serde(default)]
     role: Vec<Role>,
     #[serde(default)]
     steps: Vec<Spanned<String>>,
+    #[serde(default)]
+    shows: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -886,7 +909,12 @@ hints   = ["…", "…", "…"]
             ]
         );
         assert_eq!(lesson.demo_plan(lesson.demo(None).unwrap()).unwrap().unwrap().name, "demo");
-        assert_eq!(lesson.demo_plan(lesson.demo(Some("glued")).unwrap()).unwrap(), None);
+        assert_eq!(
+            lesson.demo_plan(lesson.demo(Some("glued")).unwrap()).unwrap().unwrap().name,
+            "glued"
+        );
+        let error = message(&source.replace("says = ", "program = \"x.rs\"\nsays = "));
+        assert_eq!(error, "lessons/01-one-shot/lesson.toml:9: the lesson has no file `x.rs`");
         let error = lesson.demo(Some("split")).unwrap_err().to_string();
         assert_eq!(error, "01-one-shot has no variant `split`, but glued, alone");
         let error = parse(PLAIN).unwrap().demo(Some("split")).unwrap_err().to_string();

@@ -20,10 +20,9 @@ use crate::timeline::timeline;
 use crate::tracer;
 
 use super::Outcome;
-use super::check::build;
 use super::output::{ColorChoice, to_stdout};
 use super::record::request;
-use super::run::{parts, scene, working_folder};
+use super::run::{build, parts, scene, working_folder};
 
 #[derive(Args)]
 pub struct Audit {
@@ -58,7 +57,6 @@ enum Must {
 struct Program {
     /// `mistakes/steps-met.rs`.
     file: String,
-    bin: String,
     must: Must,
 }
 
@@ -102,7 +100,7 @@ impl Audit {
         let programs = programs(lesson)?;
         let mut told = String::new();
         for program in &programs {
-            let binary = match build(root, lesson, &program.bin, color) {
+            let binary = match build(root, lesson, &program.file, color) {
                 Ok(binary) => binary,
                 Err(error @ Error::Build { .. }) => {
                     faults.push(format!("{}: {error}", program.file));
@@ -138,9 +136,9 @@ impl Audit {
 
     /// The demo and its variants, as their golden timelines have them.
     fn demos(&self, root: &Path, lesson: &Lesson, color: ColorChoice) -> Result<Vec<String>> {
-        let binary = build(root, lesson, lesson.demo_bin(), color)?;
         let mut faults = Vec::new();
         for demo in &lesson.demos {
+            let binary = build(root, lesson, demo.program.as_ref(), color)?;
             faults.extend(self.demo(lesson, demo, &binary)?);
         }
         Ok(faults)
@@ -194,18 +192,14 @@ fn programs(lesson: &Lesson) -> Result<Vec<Program>> {
         Some(rule) => Must::FailBy(rule.as_ref().clone()),
         None => Must::FailByOneOf(ids),
     };
-    let mut all = vec![Program { file: "exercise.rs".into(), bin: lesson.exercise_bin(), must }];
-    for (folder, kind) in [("solutions", "solution"), ("mistakes", "mistake")] {
+    let mut all = vec![Program { file: "exercise.rs".into(), must }];
+    for folder in ["solutions", "mistakes"] {
         for stem in stems(&lesson.folder.join(folder))? {
-            let must = match kind {
-                "solution" => Must::Pass,
+            let must = match folder {
+                "solutions" => Must::Pass,
                 _ => Must::FailBy(stem.split('.').next().unwrap_or(&stem).to_owned()),
             };
-            all.push(Program {
-                file: format!("{folder}/{stem}.rs"),
-                bin: format!("{}-{kind}-{}", lesson.name, stem.replace('.', "-")),
-                must,
-            });
+            all.push(Program { file: format!("{folder}/{stem}.rs"), must });
         }
     }
     Ok(all)

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::cargo;
 use crate::catalogue::{self, Catalogue, Lesson};
 use crate::error::{Error, Result};
 use crate::grade::{Cell, Finding, Grade, Graded, Judgement, Report, Verdict};
@@ -16,7 +15,7 @@ use crate::tracer::weather::Weather;
 
 use super::Outcome;
 use super::output::{self, ColorChoice, to_stdout};
-use super::run::working_folder;
+use super::run::{build, working_folder};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -160,7 +159,7 @@ impl Check {
         let foreign = self.foreign(lesson, &check)?;
         self.narrow(&mut check, &foreign)?;
         if foreign.is_empty() {
-            match build(root, lesson, &lesson.exercise_bin(), color) {
+            match build(root, lesson, "exercise.rs", color) {
                 Ok(binary) => {
                     check.source = Some(lesson.places());
                     check.play_by(|role| vec![binary.clone(), role.into()]);
@@ -265,13 +264,6 @@ impl Check {
             names.iter().map(|name| shell_words::quote(name).into_owned()).collect();
         Err(Error::Usage { why, next: format!("--scenario with one of {}", names.join(", ")) })
     }
-}
-
-/// Builds one of a lesson's programs.
-pub fn build(root: &Path, lesson: &Lesson, bin: &str, color: ColorChoice) -> Result<String> {
-    let package = lesson.package();
-    let program = cargo::Program { root, package: &package, bin };
-    Ok(cargo::build(&program, color.into())?.to_string_lossy().into_owned())
 }
 
 /// A command as a shell splits it; no shell runs it.

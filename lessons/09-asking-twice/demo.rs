@@ -1,10 +1,9 @@
 //! Lesson 9 - asking twice
 //!
-//! Datagrams get lost, arrive twice, or late. So the client numbers its
-//! requests (`1|hello`), asks again when no answer comes in time, at most
-//! three times and each time more patiently, and takes only the answer that
-//! bears the number. The server echoes, but it loses the first request and
-//! answers the third datagram twice, as a network might.
+//! Datagrams get lost, or come twice, or late. So the client numbers its
+//! requests (`1|hello`), sends one up to three times, waiting longer each
+//! time, and takes no answer but that with its number. The server echoes, but
+//! as a network might it loses the first datagram and answers the third twice.
 //!
 //! Run `server` in one shell and `client` in another, or let the lab play
 //! both; `truncated` shows what a short buffer does to a datagram.

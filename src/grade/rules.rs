@@ -382,8 +382,9 @@ fn prints(run: &Run<'_>, wanted: &[String]) -> Option<Broken> {
         let want = &filled(run, want);
         let Some(at) = lines[from..].iter().position(|line| is_like(line, want)) else {
             let earlier = lines[..from].iter().any(|line| is_like(line, want));
-            // The line that is most like it, as what it printed instead.
-            let near = lines
+            // The line that is most like it, as what it printed instead: of those whose turn it was, if there are any.
+            let left = if from < lines.len() { &lines[from..] } else { &lines[..] };
+            let near = left
                 .iter()
                 .map(|line| (strsim::jaro_winkler(line, want), line))
                 .max_by(|a, b| a.0.total_cmp(&b.0));

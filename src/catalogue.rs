@@ -18,6 +18,7 @@ use toml::Spanned;
 
 use crate::error::{Error, Result};
 use crate::grade::{self, About, Check, Question};
+use crate::scenario::texts::Template;
 use crate::scenario::{self, Place, Plan};
 
 /// The lab's root: the nearest of `from` and the folders above it with `lessons/` and Cargo.toml.
@@ -361,7 +362,7 @@ pub enum Expect {
     Count { what: Spanned<String>, times: Spanned<String> },
     /// A check by name: what no pattern can say.
     Check(Spanned<String>),
-    /// These lines are printed in this order; `..` stands for any part of one.
+    /// These lines are printed in this order; `..` stands for any part of one, `{text}` for what a scenario's steps have there.
     Prints(Vec<Spanned<String>>),
 }
 
@@ -669,6 +670,14 @@ impl Lesson {
             }
             Expect::Check(name) => grade::Expect::Check(self.check_named(name)?),
             Expect::Prints(lines) => {
+                for line in lines {
+                    let text = line.as_ref();
+                    Template::read(text.as_bytes(), text).map_err(|error| {
+                        let why = error.to_string();
+                        let why = why.strip_prefix("the pattern ").unwrap_or(&why);
+                        self.error_at(line, format!("the line {why}"))
+                    })?;
+                }
                 grade::Expect::Prints(lines.iter().map(|line| line.as_ref().clone()).collect())
             }
         };

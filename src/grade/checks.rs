@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::closings::How;
+use super::datagrams;
 use super::run::{Run, bytes};
 use super::stamps::{Stop, stamps};
 use super::{Finding, Grade, Rules};
@@ -28,6 +29,9 @@ pub enum Check {
     EverythingWritten,
     ClosesEveryConnection,
     PrintsWhatItReceives,
+    AnswersTheSender,
+    AsksOneServer,
+    PrintsNoStranger,
 }
 
 /// What a check is called and what it says.
@@ -74,7 +78,7 @@ const SPIN: u64 = 20;
 
 impl Check {
     /// Every check, the baseline first.
-    pub const ALL: [Check; 14] = [
+    pub const ALL: [Check; 17] = [
         Check::UsesSockets,
         Check::EndsOrServes,
         Check::StepsMet,
@@ -89,6 +93,9 @@ impl Check {
         Check::EverythingWritten,
         Check::ClosesEveryConnection,
         Check::PrintsWhatItReceives,
+        Check::AnswersTheSender,
+        Check::AsksOneServer,
+        Check::PrintsNoStranger,
     ];
 
     /// The checks that hold in every lesson unless it says otherwise.
@@ -223,6 +230,24 @@ impl Check {
                 why: "Bytes cross the wire; a person reads text. `b'…'` and numbers are neither.",
                 hint: Some("In what encoding are the bytes, and which call turns them into text?"),
             },
+            Check::AnswersTheSender => About {
+                name: "answers-the-sender",
+                says: "each datagram that is sent answers one that came, and goes to its sender",
+                why: "A datagram socket has no other end: it takes datagrams from everybody. Who sent one is told with it (recvfrom, recvmsg), and nowhere else.",
+                hint: Some("Where does a datagram say who sent it, and which call tells you?"),
+            },
+            Check::AsksOneServer => About {
+                name: "asks-one-server",
+                says: "all datagrams go to the address that the first one went to",
+                why: "Anybody can send a datagram to any port. Who takes the sender of the last one for the server can be led anywhere.",
+                hint: Some("Who decides which address the next question goes to?"),
+            },
+            Check::PrintsNoStranger => About {
+                name: "prints-no-stranger",
+                says: "what comes from an address that was not asked is not printed",
+                why: "An unconnected datagram socket takes datagrams from everybody. Whether one is the answer says its sender's address, and not that it came next.",
+                hint: Some("Who sent what you print?"),
+            },
         }
     }
 }
@@ -244,6 +269,9 @@ pub(super) fn judge(check: Check, run: &Run<'_>, rules: &Rules) -> Option<(Findi
         Check::EverythingWritten => everything_written(run),
         Check::ClosesEveryConnection => closes_every_connection(run),
         Check::PrintsWhatItReceives => prints_what_it_receives(run),
+        Check::AnswersTheSender => datagrams::answers_the_sender(run),
+        Check::AsksOneServer => datagrams::asks_one_server(run),
+        Check::PrintsNoStranger => datagrams::prints_no_stranger(run),
     }?;
     found.marked.truncate(2);
     let about = check.about();
@@ -256,19 +284,19 @@ pub(super) fn judge(check: Check, run: &Run<'_>, rules: &Rules) -> Option<(Findi
 
 /// How a check is broken.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     grade: Grade,
     did: String,
     rows: Vec<usize>,
     marked: Vec<usize>,
-    printed: Option<String>,
+    pub(super) printed: Option<String>,
     peer: Option<String>,
     /// There is nothing that it could be about.
-    absent: bool,
+    pub(super) absent: bool,
 }
 
 impl Found {
-    fn at(did: String, rows: Vec<usize>, marked: Option<usize>) -> Option<Found> {
+    pub(super) fn at(did: String, rows: Vec<usize>, marked: Option<usize>) -> Option<Found> {
         Some(Found { did, rows, marked: marked.into_iter().collect(), ..Found::default() })
     }
 }
@@ -601,6 +629,10 @@ fn descriptors_balanced(run: &Run<'_>, rules: &Rules) -> Option<Found> {
 
 /// The event in which the program learned that an object is at its end: end of file, or an error that is one.
 fn end_seen(run: &Run<'_>, id: SocketId) -> Option<u64> {
+    // Zero bytes are a datagram too, and that one was refused says nothing of the next.
+    if datagrams::is_datagram(run, id) {
+        return None;
+    }
     let over = |event: &&Event| {
         let call = event.call.as_ref();
         let ended =
@@ -989,6 +1021,9 @@ fn prints_what_it_receives(run: &Run<'_>) -> Option<Found> {
     let connections = run.connections();
     if connections.is_empty() {
         return no_connection(run);
+    }
+    if connections.iter().any(|(id, _)| datagrams::is_datagram(run, *id)) {
+        return datagrams::prints_each_datagram(run, &printed);
     }
     for (id, name) in connections {
         let mut text: Vec<u8> = Vec::new();

@@ -20,6 +20,7 @@
 
 mod checks;
 mod closings;
+mod datagrams;
 mod predictions;
 mod report;
 mod rules;
@@ -73,7 +74,8 @@ pub enum Expect {
         times: Times,
     },
     Check(Check),
-    /// The program prints these lines in this order, others between them or not; `..` in a line stands for any part.
+    /// The program prints these lines in this order, others between them or not; `..` in a line stands for any part, and
+    /// `{text}` for what it stands for in the steps of the scenario.
     Prints(Vec<String>),
 }
 

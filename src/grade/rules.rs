@@ -4,6 +4,7 @@ use super::run::{Bound, Place, Run, said};
 use super::{Expect, Finding, Grade, Rule, Rules, checks};
 use crate::event::SocketId;
 use crate::pattern::{ArgPattern, CallPattern, ResultValue};
+use crate::scenario::texts::{Template, Texts};
 
 /// The words that name objects. Standard streams are not among them: there is one of each.
 const OBJECTS: [&str; 9] =
@@ -376,10 +377,12 @@ fn prints(run: &Run<'_>, wanted: &[String]) -> Option<Broken> {
     let lines: Vec<&str> = printed.lines().map(|line| line.trim_end_matches('\r')).collect();
     let mut from = 0;
     for want in wanted {
+        let want = &filled(run, want);
         let Some(at) = lines[from..].iter().position(|line| is_like(line, want)) else {
             let earlier = lines[..from].iter().any(|line| is_like(line, want));
-            // The line that is most like it, as what it printed instead.
-            let near = lines
+            // The line that is most like it, as what it printed instead: of those whose turn it was, if there are any.
+            let left = if from < lines.len() { &lines[from..] } else { &lines[..] };
+            let near = left
                 .iter()
                 .map(|line| (strsim::jaro_winkler(line, want), line))
                 .max_by(|a, b| a.0.total_cmp(&b.0));
@@ -396,6 +399,16 @@ fn prints(run: &Run<'_>, wanted: &[String]) -> Option<Broken> {
         from += at + 1;
     }
     None
+}
+
+/// A wanted line with what the seed chose in its places, as the steps of the scenario have it.
+fn filled(run: &Run<'_>, line: &str) -> String {
+    let texts = Texts::new(run.recording.seed.unwrap_or_default(), "");
+    // A place that there is not was told of when the lesson was read; here it is text.
+    Template::read(line.as_bytes(), line).map_or_else(
+        |_| line.to_owned(),
+        |template| String::from_utf8_lossy(&template.fill(&texts)).into_owned(),
+    )
 }
 
 /// Whether a line is this one, where `..` stands for any part of it.

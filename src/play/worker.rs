@@ -203,6 +203,11 @@ impl<'a> Run<'a> {
     fn start(&mut self, place: usize) -> Result<()> {
         let Part { name, command, env, .. } = &self.request.roles[place];
         let mut env = env.clone();
+        // The clock is the lab's, so its zone must not be this machine's.
+        if self.request.tracer.schedule != Schedule::Free && env.iter().all(|(key, _)| key != "TZ")
+        {
+            env.push(("TZ".into(), "UTC0".into()));
+        }
         env.extend(self.folder.iter().map(|folder| ("TMPDIR".to_string(), folder.clone())));
         let program = tracer::launch::Program { command: command.clone(), env, dir: None };
         self.tracer.start(name, &program)?;

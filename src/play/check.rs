@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{Begin, Input, Part, Request, Scene, play};
+use super::{Begin, Input, Part, Request, Scene, environment, play};
 use crate::catalogue::Lesson;
 use crate::error::{Error, Result};
 use crate::event::{Reason, Recording};
@@ -111,7 +111,7 @@ impl Check {
             roles: vec![Part {
                 name: self.role.clone(),
                 command: self.command.clone(),
-                env: vec![("LAB_ROLE".into(), self.role.clone())],
+                env: environment(&self.role),
                 begin: Begin::AtOnce,
                 ends: Some(self.ends),
                 input: match self.stdin.is_empty() {

@@ -226,6 +226,8 @@ pub struct Lesson {
     pub grades: Option<String>,
     /// In the order in which they are listed, which is the order in which they take turns.
     pub roles: Vec<Role>,
+    /// The ways to play the demo: the plain one first, then its variants.
+    pub demos: Vec<Demo>,
     pub scenarios: Vec<Scenario>,
     pub rules: Vec<Rule>,
     /// The checks of the baseline that do not hold here.
@@ -254,10 +256,37 @@ pub struct Role {
     /// The lines that it finds on its standard input, one at each quiet moment; then end of file.
     #[serde(default)]
     pub stdin: Vec<String>,
+    /// The rows of the sources whose program this is: `S4.6`.
+    #[serde(default)]
+    pub plays: Vec<String>,
 }
 
 fn yes() -> bool {
     true
+}
+
+/// A way to play the lesson's demo.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Demo {
+    /// `glued`; `None`: the plain one.
+    pub variant: Option<Spanned<String>>,
+    /// What it shows, in words.
+    pub says: Option<String>,
+    /// The file of its program within the lesson's folder: `demo.rs`, `mistakes/stops-early.rs`.
+    pub program: Spanned<String>,
+    pub roles: Vec<Role>,
+    /// What the world does meanwhile, one step at each quiet moment: `server: stdin("hi")`, `A: connect(:9999)`.
+    pub steps: Vec<Spanned<String>>,
+    /// The rows of the sources that can be seen in its recording: `S4.28`.
+    pub shows: Vec<String>,
+}
+
+impl Demo {
+    /// The file of its golden timeline, without the `.snap`.
+    pub fn golden(&self) -> String {
+        let variant = self.variant.as_ref().map(|name| format!(".{}", name.as_ref()));
+        format!("timeline{}", variant.unwrap_or_default())
+    }
 }
 
 /// What the outside world does to the graded program. Its notation is that of [`crate::scenario`].
@@ -266,6 +295,8 @@ fn yes() -> bool {
 pub struct Scenario {
     /// What happens, in words: `one client asks`.
     pub name: Spanned<String>,
+    /// The role that the program under test plays here, if it is not the one of `grades`.
+    pub role: Option<Spanned<String>>,
     /// How many clients the steps of `each` and `all` are for: `20`, or `"2..5"` for as many as the seed chooses.
     #[serde(default)]
     pub clients: Option<Spanned<Count>>,
@@ -356,14 +387,53 @@ impl Lesson {
         format!("lesson-{}", self.name)
     }
 
-    /// The name of the demo's binary.
-    pub fn demo(&self) -> &str {
-        &self.name
+    /// The name of the binary of a file of this lesson: `12-half-close-mistake-closes-early` of
+    /// `mistakes/closes-early.rs`. The demo's is the lesson's own.
+    pub fn bin(&self, file: &str) -> String {
+        let stem = file.strip_suffix(".rs").unwrap_or(file);
+        let kind = match stem.split_once('/') {
+            None if stem == "demo" => return self.name.clone(),
+            None => stem.to_owned(),
+            Some((folder, stem)) => format!("{}-{stem}", folder.trim_end_matches('s')),
+        };
+        format!("{}-{}", self.name, kind.replace('.', "-"))
     }
 
-    /// The name of the exercise's binary.
-    pub fn exercise_bin(&self) -> String {
-        format!("{}-exercise", self.name)
+    /// The demo, or this variant of it.
+    ///
+    /// Fails with [`Error::Usage`] if there is none of this name.
+    pub fn demo(&self, variant: Option<&str>) -> Result<&Demo> {
+        let name = |demo: &'_ Demo| demo.variant.as_ref().map(|name| name.as_ref().clone());
+        if let Some(demo) = self.demos.iter().find(|demo| name(demo).as_deref() == variant) {
+            return Ok(demo);
+        }
+        let names: Vec<String> = self.demos.iter().filter_map(name).collect();
+        let wanted = variant.unwrap_or_default();
+        Err(match names.is_empty() {
+            true => Error::Usage {
+                why: format!("{} has no variants", self.name),
+                next: format!("lab run {}", self.number),
+            },
+            false => Error::Usage {
+                why: format!("{} has no variant `{wanted}`, but {}", self.name, names.join(", ")),
+                next: format!("lab run {} --variant {}", self.number, names[0]),
+            },
+        })
+    }
+
+    /// What the world does while the demo plays; of the plain demo, if anything.
+    pub fn demo_plan(&self, demo: &Demo) -> Result<Option<Plan>> {
+        if demo.steps.is_empty() && demo.variant.is_none() {
+            return Ok(None);
+        }
+        let name = demo.variant.as_ref().map_or("demo", |name| name.as_ref());
+        let steps: Vec<String> = demo.steps.iter().map(|step| step.as_ref().clone()).collect();
+        let written = scenario::Written { name: name.into(), steps, ..Default::default() };
+        let plan = Plan::read(written).map_err(|(place, error)| match place {
+            Place::Step(at) => self.error_at(&demo.steps[at], step_error(&error)),
+            Place::Clients | Place::Checkpoint(_) => error,
+        })?;
+        Ok(Some(plan))
     }
 
     /// The role of this name.
@@ -377,6 +447,7 @@ impl Lesson {
             |written: &Option<Spanned<String>>| written.as_ref().map(|it| it.as_ref().clone());
         let written = scenario::Written {
             name: scenario.name.as_ref().clone(),
+            role: text(&scenario.role),
             clients: scenario.clients.as_ref().map(|clients| match clients.as_ref() {
                 Count::Exactly(number) => number.to_string(),
                 Count::Range(range) => range.clone(),
@@ -401,7 +472,7 @@ impl Lesson {
                     Some(clients) => self.error_at(clients, why),
                     None => self.error_at(&scenario.name, why),
                 },
-                Place::Step(at) => self.error_at(&scenario.steps[at], format!("the step {why}")),
+                Place::Step(at) => self.error_at(&scenario.steps[at], step_error(&error)),
                 Place::Checkpoint(at) => {
                     let point = &scenario.at[at];
                     let text =
@@ -442,6 +513,22 @@ impl Lesson {
                 return Err(Error::Lesson { path: file, line, why });
             }
         };
+        let mut demos = vec![Demo {
+            variant: None,
+            says: None,
+            program: Spanned::new(0..0, "demo.rs".into()),
+            roles: written.role.clone(),
+            steps: written.demo.steps,
+            shows: written.demo.shows,
+        }];
+        demos.extend(written.variant.into_iter().map(|it| Demo {
+            variant: Some(it.name),
+            says: it.says,
+            program: it.program.unwrap_or_else(|| Spanned::new(0..0, "demo.rs".into())),
+            roles: if it.role.is_empty() { written.role.clone() } else { it.role },
+            steps: it.steps,
+            shows: it.shows,
+        }));
         let mut lesson = Lesson {
             number: name.number,
             name: name.whole.clone(),
@@ -452,6 +539,7 @@ impl Lesson {
             man: written.man,
             grades: written.grades.as_ref().map(|grades| grades.as_ref().clone()),
             roles: written.role,
+            demos,
             scenarios: written.scenario,
             rules: Vec::new(),
             baseline_off: written.baseline_off,
@@ -584,17 +672,29 @@ impl Lesson {
             let path = self.file.clone();
             return Err(Error::Lesson { path, line: 1, why: "it has no [[role]]".into() });
         }
-        self.once("role", self.roles.iter().map(|role| &role.name))?;
+        self.once("variant", self.demos.iter().filter_map(|demo| demo.variant.as_ref()))?;
+        for demo in &self.demos {
+            self.once("role", demo.roles.iter().map(|role| &role.name))?;
+            // Roles start in their order, so the first has nobody to start after.
+            if let Some(after) = demo.roles.first().and_then(|role| role.after.as_ref()) {
+                let why = "the first role starts at once: it has no `after`";
+                return Err(self.error_at(after, why));
+            }
+            let program = demo.program.as_ref();
+            if program != "demo.rs" && !self.folder.join(program).is_file() {
+                let why = format!("the lesson has no file `{program}`");
+                return Err(self.error_at(&demo.program, why));
+            }
+            self.demo_plan(demo)?;
+        }
         self.once("scenario", self.scenarios.iter().map(|scenario| &scenario.name))?;
         self.once("rule", self.rules.iter().map(|rule| &rule.id))?;
-        if let Some(grades) = grades
-            && self.role(grades.as_ref()).is_none()
+        for name in
+            grades.into_iter().chain(self.scenarios.iter().filter_map(|it| it.role.as_ref()))
         {
-            return Err(self.error_at(grades, format!("no role is named `{}`", grades.as_ref())));
-        }
-        // Roles start in their order, so the first has nobody to start after.
-        if let Some(after) = self.roles.first().and_then(|role| role.after.as_ref()) {
-            return Err(self.error_at(after, "the first role starts at once: it has no `after`"));
+            if self.role(name.as_ref()).is_none() {
+                return Err(self.error_at(name, format!("no role is named `{}`", name.as_ref())));
+            }
         }
         for scenario in &self.scenarios {
             for checkpoint in &scenario.at {
@@ -627,6 +727,12 @@ impl Lesson {
     }
 }
 
+/// What is wrong with a step, in words that name it.
+fn step_error(error: &Error) -> String {
+    let why = error.to_string();
+    format!("the step {}", why.strip_prefix("the pattern ").unwrap_or(&why))
+}
+
 /// lesson.toml as it is written: its keys, no more.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -641,6 +747,10 @@ struct Written {
     #[serde(default)]
     role: Vec<Role>,
     #[serde(default)]
+    demo: WrittenDemo,
+    #[serde(default)]
+    variant: Vec<WrittenVariant>,
+    #[serde(default)]
     scenario: Vec<Scenario>,
     #[serde(default)]
     rule: Vec<WrittenRule>,
@@ -650,6 +760,30 @@ struct Written {
     closes_before_exit: bool,
     #[serde(default)]
     exercise: Exercise,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenDemo {
+    #[serde(default)]
+    steps: Vec<Spanned<String>>,
+    #[serde(default)]
+    shows: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenVariant {
+    name: Spanned<String>,
+    says: Option<String>,
+    program: Option<Spanned<String>>,
+    /// In place of the lesson's; none: those.
+    #[serde(default)]
+    role: Vec<Role>,
+    #[serde(default)]
+    steps: Vec<Spanned<String>>,
+    #[serde(default)]
+    shows: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -745,6 +879,50 @@ hints   = ["…", "…", "…"]
 
     const SOME: [&str; 5] =
         ["01-one-shot", "03-echo", "07-one-shot-udp", "12-half-close", "13-clean-goodbye"];
+
+    #[test]
+    fn a_variant_has_the_lessons_roles_or_its_own() {
+        let source = format!(
+            "{PLAIN}[demo]\nsteps = ['server: stdin(\"hi\")']\n\
+             [[variant]]\nname = \"glued\"\nsays = \"S\"\n\
+             [[variant]]\nname = \"alone\"\n[[variant.role]]\nname = \"client\"\n"
+        );
+        let lesson = parse(&source).unwrap();
+        let role = |demo: &Demo| demo.roles[0].name.as_ref().clone();
+        let found: Vec<_> = lesson.demos.iter().map(|demo| (demo.golden(), role(demo))).collect();
+        let told = |golden: &str, role: &str| (golden.to_owned(), role.to_owned());
+        assert_eq!(
+            found,
+            [
+                told("timeline", "server"),
+                told("timeline.glued", "server"),
+                told("timeline.alone", "client")
+            ]
+        );
+        assert_eq!(lesson.demo_plan(lesson.demo(None).unwrap()).unwrap().unwrap().name, "demo");
+        assert_eq!(
+            lesson.demo_plan(lesson.demo(Some("glued")).unwrap()).unwrap().unwrap().name,
+            "glued"
+        );
+        let error = message(&source.replace("says = ", "program = \"x.rs\"\nsays = "));
+        assert_eq!(error, "lessons/01-one-shot/lesson.toml:9: the lesson has no file `x.rs`");
+        let error = lesson.demo(Some("split")).unwrap_err().to_string();
+        assert_eq!(error, "01-one-shot has no variant `split`, but glued, alone");
+        let error = parse(PLAIN).unwrap().demo(Some("split")).unwrap_err().to_string();
+        assert_eq!(error, "01-one-shot has no variants");
+    }
+
+    #[test]
+    fn a_scenario_may_give_the_program_another_role() {
+        let with = |role: &str| {
+            let second = "[[role]]\nname = \"client\"\n";
+            format!("{PLAIN}{second}[[scenario]]\nname = \"s\"\nrole = \"{role}\"\n")
+        };
+        let lesson = parse(&with("client")).unwrap();
+        assert_eq!(lesson.plan(&lesson.scenarios[0]).unwrap().role.as_deref(), Some("client"));
+        let error = message(&with("clown"));
+        assert_eq!(error, "lessons/01-one-shot/lesson.toml:9: no role is named `clown`");
+    }
 
     #[test]
     fn the_example_of_the_reference_reads_whole() {

@@ -179,7 +179,7 @@ fn a_broken_lesson_is_told_with_its_line() {
         house.lesson("01-one-shot", toml);
         refused(lab().args(["run", "1"]).current_dir(house.path()))
     };
-    assert_snapshot!(run("title = \"One shot\"\nminuets = 15\n"), @r"error: lessons/01-one-shot/lesson.toml:2: unknown field `minuets`, expected one of `title`, `minutes`, `covers`, `man`, `grades`, `role`, `scenario`, `rule`, `baseline_off`, `closes_before_exit`, `exercise`");
+    assert_snapshot!(run("title = \"One shot\"\nminuets = 15\n"), @r"error: lessons/01-one-shot/lesson.toml:2: unknown field `minuets`, expected one of `title`, `minutes`, `covers`, `man`, `grades`, `role`, `demo`, `variant`, `scenario`, `rule`, `baseline_off`, `closes_before_exit`, `exercise`");
     assert_snapshot!(run("title = \"One shot\"\nminutes = \"15\"\n"), @r#"error: lessons/01-one-shot/lesson.toml:2: invalid type: string "15", expected a number from 0"#);
     assert_snapshot!(run("title = \"One shot\nminutes = 15\n"), @r#"error: lessons/01-one-shot/lesson.toml:1: invalid basic string, expected `"`"#);
     let pattern = LESSON.replace("listen(..) = 0", "listen(.. = 0");
@@ -535,6 +535,29 @@ fn a_saved_recording_is_shown_as_the_run_itself_was() {
     assert_eq!(again, fs::read_to_string(&file).unwrap());
     let lines = said(lab().args(["show", "--as", "jsonl"]).arg(&file));
     assert!(lines.lines().all(|line| serde_json::from_str::<Json>(line).is_ok()), "{lines}");
+}
+
+#[test]
+fn sockets_are_listed_at_each_moment_when_everybody_waits() {
+    let listed = said(lab().current_dir(root()).args(["run", "2", "--sockets"]));
+    let (_, tables) = listed.split_once("\nsockets after step ").expect("a table");
+    let words: Vec<Vec<&str>> =
+        tables.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words[1][..3], ["Netid", "State", "Recv-Q"]);
+    // The server closed first, twice, and still listens.
+    let states: Vec<&str> = words[2..].iter().map(|line| line[1]).collect();
+    assert_eq!(states, ["LISTEN", "TIME-WAIT", "TIME-WAIT"]);
+    assert_eq!(words[2][6..], ["server:", "listener"]);
+    let netstat = said(lab().current_dir(root()).args(["run", "2", "--sockets=netstat"]));
+    assert_eq!(netstat.matches("TIME_WAIT").count(), 2, "{netstat}");
+
+    let json = said(lab().current_dir(root()).args(["run", "2", "--sockets", "--as", "json"]));
+    let json: Json = serde_json::from_str(&json).unwrap();
+    let quiet = json["quiet"].as_array().unwrap();
+    assert_eq!(quiet[0]["sockets"][0]["state"], "LISTEN");
+    assert!(
+        !said(lab().current_dir(root()).args(["run", "2", "--as", "json"])).contains("\"quiet\"")
+    );
 }
 
 #[test]

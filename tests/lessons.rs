@@ -3,12 +3,13 @@
 //! `LAB_REPEAT=50 cargo test --test lessons` plays each as often, and every recording must be the same.
 //! After a change that is meant, `INSTA_UPDATE=always` writes the timelines anew: read their difference.
 
+use std::fmt::{Display, Formatter};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use socket_lab::catalogue::Catalogue;
+use socket_lab::catalogue::{self, Catalogue, Lesson};
 use socket_lab::event::Recording;
 use socket_lab::render::{json, text};
 use socket_lab::timeline::timeline;
@@ -16,26 +17,26 @@ use socket_lab::timeline::timeline;
 #[test]
 fn every_lesson_plays_as_its_golden_timeline_says() {
     let mut changed = Vec::new();
-    for lesson in lessons() {
-        let drawn = draw(&play(&lesson));
+    for demo in demos() {
+        let drawn = draw(&play(&demo));
         let compare = || {
             insta::with_settings!({
-                snapshot_path => root().join("lessons").join(&lesson),
+                snapshot_path => root().join("lessons").join(&demo.lesson),
                 prepend_module_to_snapshot => false,
                 omit_expression => true,
-            }, { insta::assert_snapshot!("timeline", drawn) });
+            }, { insta::assert_snapshot!(demo.golden.as_str(), drawn) });
         };
         // All lessons are compared, so that a change is seen whole.
         if catch_unwind(AssertUnwindSafe(compare)).is_err() {
-            changed.push(lesson);
+            changed.push(demo.to_string());
         }
     }
-    assert!(changed.is_empty(), "other than their timeline.snap: {}", changed.join(", "));
+    assert!(changed.is_empty(), "other than their golden timelines: {}", changed.join(", "));
 }
 
 #[test]
 fn a_lesson_is_recorded_the_same_every_time() {
-    for lesson in lessons() {
+    for lesson in demos() {
         let first = play(&lesson);
         for time in 2..=repeats() + 1 {
             let again = play(&lesson);
@@ -48,7 +49,7 @@ fn a_lesson_is_recorded_the_same_every_time() {
 
 #[test]
 fn no_fact_of_a_machine_gets_into_a_timeline() {
-    for lesson in lessons() {
+    for lesson in demos() {
         let recording = play(&lesson);
         let found = facts(&draw(&recording), &recording);
         assert!(found.is_empty(), "{lesson}: {}", found.join(", "));
@@ -57,7 +58,7 @@ fn no_fact_of_a_machine_gets_into_a_timeline() {
 
 #[test]
 fn a_recording_says_where_programs_lie_in_its_header_only() {
-    for lesson in lessons() {
+    for lesson in demos() {
         let recording = play(&lesson).without_machine_facts();
         let events: String = recording.events.iter().map(json::jsonl).collect();
         let rest = format!("{events}{:?}{:?}", recording.sockets, recording.end);
@@ -76,12 +77,12 @@ fn the_readme_shows_the_first_lessons_timeline() {
     assert_eq!(marked.len(), 3, "README.md: the picture stands between two marks");
     let shown = marked[1].strip_prefix("```text\n").and_then(|text| text.strip_suffix("```\n"));
     let shown = shown.expect("README.md: the picture is a block of text");
-    assert_eq!(shown.trim_end(), golden(&lessons()[0]), "README.md and the golden timeline differ");
+    assert_eq!(shown.trim_end(), golden(&demos()[0]), "README.md and the golden timeline differ");
 }
 
 #[test]
 fn facts_of_a_machine_are_found() {
-    let mut recording = play(&lessons()[0]);
+    let mut recording = play(&demos()[0]);
     recording.events[0].pid = 4321;
     for (text, fact) in [
         ("accept(listener, 127.0.0.1:41000) = conn", "41000"),
@@ -100,11 +101,34 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The names of all lessons, of which there is at least one.
-fn lessons() -> Vec<String> {
+/// A lesson's demo, or a variant of it.
+struct Demo {
+    lesson: String,
+    variant: Option<String>,
+    golden: String,
+}
+
+impl Display for Demo {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.lesson, self.golden)
+    }
+}
+
+/// All demos and their variants, of which there is at least one.
+fn demos() -> Vec<Demo> {
     let catalogue = Catalogue::open(root()).expect("the lab's own lessons");
-    assert!(!catalogue.names().is_empty(), "there are no lessons");
-    catalogue.names().iter().map(|name| name.whole.clone()).collect()
+    let lessons: Vec<_> =
+        catalogue.read_all().into_iter().map(|it| it.expect("a lesson")).collect();
+    assert!(!lessons.is_empty(), "there are no lessons");
+    let of_lesson = |lesson: &Lesson| -> Vec<Demo> {
+        let demo = |demo: &catalogue::Demo| Demo {
+            lesson: lesson.name.clone(),
+            variant: demo.variant.as_ref().map(|name| name.as_ref().clone()),
+            golden: demo.golden(),
+        };
+        lesson.demos.iter().map(demo).collect()
+    };
+    lessons.iter().flat_map(of_lesson).collect()
 }
 
 fn repeats() -> usize {
@@ -112,13 +136,21 @@ fn repeats() -> usize {
 }
 
 /// One run of a lesson's demo, in a process of its own as users make it.
-fn play(lesson: &str) -> Recording {
+fn play(demo: &Demo) -> Recording {
     let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
-    let output = lab.args(["run", lesson, "--as", "json"]).current_dir(root()).output();
-    let output = output.expect("lab starts");
+    lab.args(["run", &demo.lesson, "--as", "json"]).current_dir(root());
+    lab.args(demo.variant.iter().flat_map(|name| ["--variant", name]));
+    let output = lab.output().expect("lab starts");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{lesson}: {}: {stderr}", output.status);
-    json::parse(&output.stdout, &PathBuf::from(lesson)).unwrap_or_else(|error| panic!("{error}"))
+    // A variant may show how a program fails.
+    let holds = output.status.code() == Some(0);
+    let fails = demo.variant.is_some() && output.status.code() == Some(1);
+    assert!(holds || fails, "{demo}: {}: {stderr}", output.status);
+    let recording = json::parse(&output.stdout, &PathBuf::from(&demo.lesson));
+    let recording = recording.unwrap_or_else(|error| panic!("{error}"));
+    let unmet: Vec<_> = recording.steps.iter().filter(|step| step.unmet.is_some()).collect();
+    assert!(unmet.is_empty(), "{demo}: {unmet:?}");
+    recording
 }
 
 /// As the book shows it.
@@ -126,9 +158,9 @@ fn draw(recording: &Recording) -> String {
     text::text(&timeline(recording), &text::Style::default())
 }
 
-/// What a lesson's timeline.snap holds below its header.
-fn golden(lesson: &str) -> String {
-    let path = root().join("lessons").join(lesson).join("timeline.snap");
+/// What a golden timeline holds below its header.
+fn golden(demo: &Demo) -> String {
+    let path = root().join("lessons").join(&demo.lesson).join(format!("{}.snap", demo.golden));
     let text = fs::read_to_string(&path).unwrap_or_else(|_| panic!("no {}", path.display()));
     let body = text.splitn(3, "---\n").nth(2).expect("a header between two lines of ---");
     body.trim_end().to_string()

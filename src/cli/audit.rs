@@ -10,19 +10,19 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::catalogue::{self, Catalogue, Lesson};
+use crate::catalogue::{self, Catalogue, Demo, Lesson};
 use crate::error::{Error, Result};
 use crate::grade::{Grade, Graded, Judgement};
 use crate::play::check::Check as Checked;
 use crate::play::{self, Request};
 use crate::render::{text, verdict};
 use crate::timeline::timeline;
-use crate::{sandbox, tracer};
+use crate::tracer;
 
 use super::Outcome;
-use super::check::build;
 use super::output::{ColorChoice, to_stdout};
-use super::run::{parts, working_folder};
+use super::record::request;
+use super::run::{build, parts, scene, working_folder};
 
 #[derive(Args)]
 pub struct Audit {
@@ -57,7 +57,6 @@ enum Must {
 struct Program {
     /// `mistakes/steps-met.rs`.
     file: String,
-    bin: String,
     must: Must,
 }
 
@@ -94,14 +93,14 @@ impl Audit {
 
     /// What is wrong with a lesson, in words.
     fn lesson(&self, root: &Path, lesson: &Lesson, color: ColorChoice) -> Result<Vec<String>> {
-        let mut faults = self.demo(root, lesson, color)?;
+        let mut faults = self.demos(root, lesson, color)?;
         if lesson.grades.is_none() {
             return Ok(faults);
         }
         let programs = programs(lesson)?;
         let mut told = String::new();
         for program in &programs {
-            let binary = match build(root, lesson, &program.bin, color) {
+            let binary = match build(root, lesson, &program.file, color) {
                 Ok(binary) => binary,
                 Err(error @ Error::Build { .. }) => {
                     faults.push(format!("{}: {error}", program.file));
@@ -109,9 +108,9 @@ impl Audit {
                 }
                 Err(error) => return Err(error),
             };
-            let role = lesson.grades.clone().unwrap_or_default();
             let replay = format!("lab check {}", lesson.number);
-            let mut check = Checked::new(lesson, vec![binary, role], replay)?;
+            let mut check = Checked::new(lesson, replay)?;
+            check.play_by(|role| vec![binary.clone(), role.into()]);
             check.source = Some(lesson.places());
             check.seed = self.seed;
             check.jobs = self
@@ -135,31 +134,35 @@ impl Audit {
         Ok(faults)
     }
 
-    /// The demo, as its timeline.snap has it.
-    fn demo(&self, root: &Path, lesson: &Lesson, color: ColorChoice) -> Result<Vec<String>> {
-        let binary = build(root, lesson, lesson.demo(), color)?;
+    /// The demo and its variants, as their golden timelines have them.
+    fn demos(&self, root: &Path, lesson: &Lesson, color: ColorChoice) -> Result<Vec<String>> {
+        let mut faults = Vec::new();
+        for demo in &lesson.demos {
+            let binary = build(root, lesson, demo.program.as_ref(), color)?;
+            faults.extend(self.demo(lesson, demo, &binary)?);
+        }
+        Ok(faults)
+    }
+
+    fn demo(&self, lesson: &Lesson, demo: &Demo, binary: &str) -> Result<Option<String>> {
+        let settings = tracer::Settings::default();
         let request = Request {
-            lesson: Some(lesson.name.clone()),
-            roles: parts(lesson, &binary),
-            tracer: tracer::Settings::default(),
-            sandbox: sandbox::Settings::default(),
-            live: false,
-            scenario: None,
+            scenario: scene(lesson, demo)?,
+            ..request(Some(lesson.name.clone()), parts(demo, binary), settings)
         };
-        let golden = lesson.folder.join("timeline.snap");
-        let golden = match std::fs::read_to_string(&golden) {
-            Ok(golden) => golden,
-            Err(_) => return Ok(vec!["there is no timeline.snap".into()]),
+        let file = format!("{}.snap", demo.golden());
+        let Ok(golden) = std::fs::read_to_string(lesson.folder.join(&file)) else {
+            return Ok(Some(format!("there is no {file}")));
         };
         for time in 1..=self.times.get() {
             let drawn =
                 text::text(&timeline(&play::play(&request, &mut |_| {})?), &text::Style::default());
             if drawn.trim_end() != body(&golden) {
                 let at = first_difference(body(&golden), drawn.trim_end());
-                return Ok(vec![format!("demo.rs, time {time}: other than timeline.snap: {at}")]);
+                return Ok(Some(format!("demo.rs, time {time}: other than {file}: {at}")));
             }
         }
-        Ok(Vec::new())
+        Ok(None)
     }
 
     fn compare(&self, lesson: &Lesson, told: &str) -> Result<Vec<String>> {
@@ -189,18 +192,14 @@ fn programs(lesson: &Lesson) -> Result<Vec<Program>> {
         Some(rule) => Must::FailBy(rule.as_ref().clone()),
         None => Must::FailByOneOf(ids),
     };
-    let mut all = vec![Program { file: "exercise.rs".into(), bin: lesson.exercise_bin(), must }];
-    for (folder, kind) in [("solutions", "solution"), ("mistakes", "mistake")] {
+    let mut all = vec![Program { file: "exercise.rs".into(), must }];
+    for folder in ["solutions", "mistakes"] {
         for stem in stems(&lesson.folder.join(folder))? {
-            let must = match kind {
-                "solution" => Must::Pass,
+            let must = match folder {
+                "solutions" => Must::Pass,
                 _ => Must::FailBy(stem.split('.').next().unwrap_or(&stem).to_owned()),
             };
-            all.push(Program {
-                file: format!("{folder}/{stem}.rs"),
-                bin: format!("{}-{kind}-{}", lesson.name, stem.replace('.', "-")),
-                must,
-            });
+            all.push(Program { file: format!("{folder}/{stem}.rs"), must });
         }
     }
     Ok(all)

@@ -1,21 +1,21 @@
 //! `lab check`: grade a learner's program by what it did.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::cargo;
 use crate::catalogue::{self, Catalogue, Lesson};
 use crate::error::{Error, Result};
 use crate::grade::{Cell, Finding, Grade, Graded, Judgement, Report, Verdict};
 use crate::play::check::Check as Checked;
 use crate::render::{reports, verdict};
+use crate::scenario::Plan;
 use crate::tracer::weather::Weather;
 
 use super::Outcome;
 use super::output::{self, ColorChoice, to_stdout};
-use super::run::working_folder;
+use super::run::{build, working_folder};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -35,9 +35,9 @@ pub struct Check {
     /// Grade this program instead of exercise.rs, in whatever language
     #[arg(long, value_name = "CMD")]
     bin: Option<String>,
-    /// The same, by the name of the graded role
+    /// The same, by the name of the graded role; may be given for each
     #[arg(long, value_name = "NAME=CMD", conflicts_with = "bin")]
-    role: Option<String>,
+    role: Vec<String>,
     /// Only this scenario: its name or a part of it
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
@@ -154,20 +154,16 @@ impl Check {
         say: &mut impl FnMut(String),
     ) -> Result<Graded> {
         let mut graded = Graded::new(lesson.number, &lesson.name, Vec::new());
-        let foreign = self.foreign(lesson)?;
-        let mut replay = format!("lab check {}", lesson.number);
-        if let Some(command) = &foreign {
-            replay.push_str(&format!(" --bin {}", shell_words::quote(command)));
-        }
         // What is wrong with the lesson or the command line is told before anything is built.
-        let mut check = Checked::new(lesson, Vec::new(), replay)?;
-        self.narrow(&mut check)?;
-        check.command = match &foreign {
-            Some(command) => words(command)?,
-            None => match build(root, lesson, &lesson.exercise_bin(), color) {
+        let mut check = Checked::new(lesson, self.replay(lesson))?;
+        let foreign = self.foreign(lesson, &check)?;
+        self.narrow(&mut check, &foreign)?;
+        if foreign.is_empty() {
+            match build(root, lesson, "exercise.rs", color) {
                 Ok(binary) => {
                     check.source = Some(lesson.places());
-                    vec![binary, lesson.grades.clone().unwrap_or_default()]
+                    check.play_by(|role| vec![binary.clone(), role.into()]);
+                    check.seed = seed_of([&binary]);
                 }
                 Err(error @ Error::Build { .. }) => {
                     graded.cells.push(not_built(&check, &error));
@@ -175,9 +171,12 @@ impl Check {
                     return Ok(graded);
                 }
                 Err(error) => return Err(error),
-            },
-        };
-        check.seed = self.seed.unwrap_or_else(|| seed_of(&check.command));
+            }
+        } else {
+            check.play_by(|role| foreign.get(role).cloned().unwrap_or_default());
+            check.seed = seed_of(foreign.values().flatten());
+        }
+        check.seed = self.seed.unwrap_or(check.seed);
         check.jobs =
             self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, |n| n.get());
         graded.cells = check.fair();
@@ -188,26 +187,52 @@ impl Check {
         Ok(graded)
     }
 
-    /// The command that is to be graded instead of the exercise.
-    fn foreign(&self, lesson: &Lesson) -> Result<Option<String>> {
-        let Some(role) = &self.role else { return Ok(self.bin.clone()) };
-        let wrong = |why: String| Error::Usage {
-            why: format!("`--role {role}`: {why}"),
-            next: format!("lab check {} --bin CMD", lesson.number),
-        };
-        let (name, command) =
-            role.split_once('=').ok_or_else(|| wrong("there is no `=`".into()))?;
-        match &lesson.grades {
-            Some(graded) if graded != name => Err(wrong(format!(
-                "lesson {} grades `{graded}`, and plays all others itself",
-                lesson.name
-            ))),
-            _ => Ok(Some(command.into())),
-        }
+    /// The command that makes this check again.
+    fn replay(&self, lesson: &Lesson) -> String {
+        let bin = self.bin.iter().map(|command| ("--bin", command));
+        let programs = bin.chain(self.role.iter().map(|command| ("--role", command)));
+        programs.fold(format!("lab check {}", lesson.number), |all, (option, command)| {
+            format!("{all} {option} {}", shell_words::quote(command))
+        })
     }
 
-    /// Leaves of all scenarios and weathers those that are asked for.
-    fn narrow(&self, check: &mut Checked) -> Result<()> {
+    /// The commands that are to be graded instead of the exercise, by the role that each plays; none: the exercise is.
+    fn foreign(&self, lesson: &Lesson, check: &Checked) -> Result<BTreeMap<String, Vec<String>>> {
+        if let Some(command) = &self.bin {
+            let command = words("--bin", command, command)?;
+            return Ok(check.roles().map(|role| (role.to_owned(), command.clone())).collect());
+        }
+        let mut commands = BTreeMap::new();
+        for role in &self.role {
+            let wrong = |why: String| Error::Usage {
+                why: format!("`--role {role}`: {why}"),
+                next: format!("lab check {} --bin CMD", lesson.number),
+            };
+            let (name, command) =
+                role.split_once('=').ok_or_else(|| wrong("there is no `=`".into()))?;
+            if !check.roles().any(|graded| graded == name) {
+                let graded: Vec<String> = check.roles().map(|it| format!("`{it}`")).collect();
+                return Err(wrong(format!(
+                    "lesson {} grades {}, and plays all others itself",
+                    lesson.name,
+                    graded.join(" and ")
+                )));
+            }
+            let command = words("--role", role, command)?;
+            if commands.insert(name.to_owned(), command).is_some() {
+                return Err(wrong(format!("`{name}` is given twice")));
+            }
+        }
+        Ok(commands)
+    }
+
+    /// Leaves of all scenarios and weathers those that are asked for, and for which there is a program.
+    fn narrow(&self, check: &mut Checked, foreign: &BTreeMap<String, Vec<String>>) -> Result<()> {
+        if !foreign.is_empty() {
+            let all = std::mem::take(&mut check.plans);
+            let played = |plan: &Plan| foreign.keys().any(|role| check.plays(role, plan));
+            check.plans = all.into_iter().filter(played).collect();
+        }
         match self.weather.as_str() {
             "all" => {}
             "none" => check.weathers.clear(),
@@ -241,17 +266,10 @@ impl Check {
     }
 }
 
-/// Builds one of a lesson's programs.
-pub fn build(root: &Path, lesson: &Lesson, bin: &str, color: ColorChoice) -> Result<String> {
-    let package = lesson.package();
-    let program = cargo::Program { root, package: &package, bin };
-    Ok(cargo::build(&program, color.into())?.to_string_lossy().into_owned())
-}
-
 /// A command as a shell splits it; no shell runs it.
-fn words(command: &str) -> Result<Vec<String>> {
+fn words(option: &str, value: &str, command: &str) -> Result<Vec<String>> {
     let wrong = |why: &str| Error::Usage {
-        why: format!("`--bin {command}`: {why}"),
+        why: format!("`{option} {value}`: {why}"),
         next: "lab check 3 --bin 'python3 echo.py'".into(),
     };
     let words = shell_words::split(command).map_err(|_| wrong("a quote is not closed"))?;
@@ -263,11 +281,11 @@ fn words(command: &str) -> Result<Vec<String>> {
 
 /// A seed that is the same as long as the program is: another program meets other texts, so that answers cannot be
 /// learned by heart.
-fn seed_of(command: &[String]) -> u64 {
+fn seed_of<'a>(command: impl IntoIterator<Item = &'a String>) -> u64 {
     // FNV-1a, which is the same on every machine.
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     let files: BTreeSet<&String> =
-        command.iter().filter(|word| Path::new(word).is_file()).collect();
+        command.into_iter().filter(|word| Path::new(word).is_file()).collect();
     for file in files {
         for byte in std::fs::read(file).unwrap_or_default() {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);

@@ -66,18 +66,17 @@ impl Recorder {
     }
 }
 
-/// Plays the parts and draws the recording.
-pub fn record(
-    lesson: Option<String>,
-    roles: Vec<Part>,
-    tracer: tracer::Settings,
-    drawing: &Drawing,
-    color: ColorChoice,
-) -> Result<Outcome> {
+/// A run of these programs and nobody else.
+pub fn request(lesson: Option<String>, roles: Vec<Part>, tracer: tracer::Settings) -> Request {
+    let sandbox = sandbox::Settings::default();
+    Request { lesson, roles, tracer, sandbox, live: false, watch: false, scenario: None }
+}
+
+/// Plays a run and draws its recording.
+pub fn record(request: Request, drawing: &Drawing, color: ColorChoice) -> Result<Outcome> {
     drawing.check()?;
     let live = drawing.is_live();
-    let sandbox = sandbox::Settings::default();
-    let request = Request { lesson, roles, tracer, sandbox, live, scenario: None };
+    let request = Request { live, ..request };
     let recording = play::play(&request, &mut |event| {
         if live {
             to_stdout(&format!("{}\n", crate::render::json::jsonl(event)));

@@ -1,17 +1,19 @@
 //! `lab run LESSON`: play the demo and print its timeline.
 
+use std::path::Path;
+
 use clap::Args;
 
 use crate::cargo;
-use crate::catalogue::{self, Catalogue, Lesson};
+use crate::catalogue::{self, Catalogue, Demo, Lesson};
 use crate::error::{Error, Result};
 use crate::pattern::CallPattern;
-use crate::play::{self, Begin, Input, Part};
+use crate::play::{self, Begin, Input, Part, Request, Scene};
 use crate::tracer::launch::Streams;
 
 use super::Outcome;
-use super::output::{ColorChoice, Drawing};
-use super::record::{Recorder, record};
+use super::output::{ColorChoice, Drawing, Tool};
+use super::record::{Recorder, record, request};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  lab run 1\n  lab run one-shot --as json -o one-shot.json")]
@@ -19,6 +21,12 @@ pub struct Run {
     /// A number, a unique part of a name, or a whole name
     #[arg(value_name = "LESSON")]
     lesson: String,
+    /// Play this variant of the demo
+    #[arg(long, value_name = "NAME")]
+    variant: Option<String>,
+    /// List the sockets at each moment when everybody waits, as ss or as netstat does
+    #[arg(long, value_enum, value_name = "TOOL", num_args = 0..=1, require_equals = true, default_missing_value = "ss")]
+    sockets: Option<Tool>,
     #[command(flatten)]
     recorder: Recorder,
     #[command(flatten)]
@@ -31,28 +39,41 @@ impl Run {
         let root = catalogue::root(&working_folder()?)?;
         let catalogue = Catalogue::open(&root)?;
         let lesson = catalogue.read(catalogue.find_one(&self.lesson)?)?;
-        check_starts(&lesson)?;
-        let (package, bin) = (lesson.package(), lesson.demo());
-        let program = cargo::Program { root: &root, package: &package, bin };
-        let binary = cargo::build(&program, color.into())?.to_string_lossy().into_owned();
+        let demo = lesson.demo(self.variant.as_deref())?;
+        check_starts(&lesson, demo)?;
+        let scene = scene(&lesson, demo)?;
+        let binary = build(&root, &lesson, demo.program.as_ref(), color)?;
         let settings = self.recorder.settings(Streams::Own, false);
-        record(Some(lesson.name.clone()), parts(&lesson, &binary), settings, &self.drawing, color)
+        let request = request(Some(lesson.name.clone()), parts(demo, &binary), settings);
+        let request = Request { scenario: scene, watch: self.sockets.is_some(), ..request };
+        record(request, &Drawing { sockets: self.sockets, ..self.drawing.clone() }, color)
     }
 }
 
+/// Builds one of a lesson's programs, by its file.
+pub fn build(root: &Path, lesson: &Lesson, file: &str, color: ColorChoice) -> Result<String> {
+    let (package, bin) = (lesson.package(), lesson.bin(file));
+    let program = cargo::Program { root, package: &package, bin: &bin };
+    Ok(cargo::build(&program, color.into())?.to_string_lossy().into_owned())
+}
+
 /// Fails if a role waits for a pattern that cannot be read: before anything is built.
-fn check_starts(lesson: &Lesson) -> Result<()> {
-    for after in lesson.roles.iter().filter_map(|role| role.after.as_ref()) {
+fn check_starts(lesson: &Lesson, demo: &Demo) -> Result<()> {
+    for after in demo.roles.iter().filter_map(|role| role.after.as_ref()) {
         let read = after.as_ref().parse::<CallPattern>();
         read.map_err(|error| lesson.error_at(after, error.to_string()))?;
     }
     Ok(())
 }
 
-/// The lesson's roles, each played by `binary` with the role's name as its argument.
-pub fn parts(lesson: &Lesson, binary: &str) -> Vec<Part> {
-    lesson
-        .roles
+/// What the world does while a demo plays, if anything; its texts are always the same.
+pub fn scene(lesson: &Lesson, demo: &Demo) -> Result<Option<Scene>> {
+    Ok(lesson.demo_plan(demo)?.map(|plan| Scene { plan, seed: 1 }))
+}
+
+/// The demo's roles, each played by `binary` with the role's name as its argument.
+pub fn parts(demo: &Demo, binary: &str) -> Vec<Part> {
+    demo.roles
         .iter()
         .map(|role| {
             let name = role.name.as_ref().clone();

@@ -10,7 +10,7 @@ use crate::tracer::launch::Streams;
 
 use super::Outcome;
 use super::output::{ColorChoice, Drawing};
-use super::record::{Recorder, record};
+use super::record::{Recorder, record, request};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -77,7 +77,7 @@ impl Trace {
             }
         }
         let settings = self.recorder.settings(streams, self.allow_io_uring);
-        record(None, parts, settings, &self.drawing, color)
+        record(request(None, parts, settings), &self.drawing, color)
     }
 }
 

@@ -178,6 +178,22 @@ impl Judgement {
     }
 }
 
+impl Rule {
+    /// Whether this rule says something of a program that plays this role: one that is about another role of the lesson
+    /// does not. Peers' names begin with a capital letter.
+    fn is_about(&self, role: &str) -> bool {
+        let patterns: Vec<&CallPattern> = match &self.expect {
+            Expect::Order(patterns) => patterns.iter().collect(),
+            Expect::Call(what) | Expect::Count { what, .. } => vec![what],
+            Expect::Never { what, after } => std::iter::once(what).chain(after).collect(),
+            Expect::Check(_) | Expect::Prints(_) => Vec::new(),
+        };
+        let is_peer = |name: &str| name.starts_with(|first: char| first.is_uppercase());
+        let named = || patterns.iter().filter_map(|pattern| pattern.role.as_deref());
+        named().all(|name| name == role || is_peer(name))
+    }
+}
+
 impl Times {
     /// Whether so many are right.
     pub fn allows(self, count: u64) -> bool {
@@ -235,7 +251,7 @@ pub fn grade(rules: &Rules, run: &Run<'_>) -> Verdict {
         let here = run.recording.scenario.as_ref();
         let meant =
             rule.scenarios.is_empty() || here.is_none_or(|name| rule.scenarios.contains(name));
-        if meant {
+        if meant && rule.is_about(run.role) {
             match rules::judge(rule, run, rules) {
                 Some((finding, true)) => missing.push(finding),
                 Some((finding, false)) => findings.push(finding),

@@ -421,6 +421,13 @@ fn peers_are_meant_only_where_they_are_named() {
 }
 
 #[test]
+fn a_rule_about_another_role_is_not_asked_of_this_one() {
+    let of = |role: &str| order(&[&format!("{role}: connect(sock, ..) = 0")]);
+    assert!(found(of("server"), &echo()).is_some());
+    assert_eq!(found(of("client"), &echo()), None);
+}
+
+#[test]
 fn a_rule_of_one_scenario_is_not_asked_in_another() {
     let mut one = rule("it", never("send(..)", None));
     assert_eq!(judged(&only(vec![one.clone()]), &echo()).findings.len(), 1);

@@ -29,15 +29,11 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Check {
     /// The lesson's whole name.
     lesson: String,
-    /// The role that is graded, and whether it must end by itself.
-    role: String,
-    ends: bool,
-    stdin: Vec<String>,
+    /// The roles that the program plays in one scenario or another, the one of `grades` first.
+    casts: Vec<Cast>,
     rules: Rules,
     pub plans: Vec<Plan>,
     pub weathers: Vec<Weather>,
-    /// Program first.
-    pub command: Vec<String>,
     /// The folder of the program's source, and what it is called from the lab's root; `None` for a program that is not
     /// the lab's.
     pub source: Option<(PathBuf, PathBuf)>,
@@ -48,14 +44,23 @@ pub struct Check {
     pub replay: String,
 }
 
+/// A role that the program under test plays.
+#[derive(Clone, Debug)]
+struct Cast {
+    role: String,
+    /// Whether it must end by itself.
+    ends: bool,
+    stdin: Vec<String>,
+    /// Program first; empty until [`Check::play_by`].
+    command: Vec<String>,
+}
+
 impl Check {
     /// All of a lesson: its scenarios, its rules, and the weathers of its exercise.
     ///
     /// Fails with [`Error::Lesson`] if a rule, a scenario or a weather cannot be read, and if the lesson grades nothing.
-    pub fn new(lesson: &Lesson, command: Vec<String>, replay: String) -> Result<Check> {
-        let name = lesson.grades.as_ref();
-        let role = name.and_then(|name| lesson.role(name));
-        let Some(role) = role else {
+    pub fn new(lesson: &Lesson, replay: String) -> Result<Check> {
+        let Some(graded) = &lesson.grades else {
             let why = format!("lesson {} has no exercise to check", lesson.name);
             return Err(Error::Usage { why, next: format!("lab run {}", lesson.number) });
         };
@@ -63,20 +68,50 @@ impl Check {
             let read = name.as_ref().parse();
             read.map_err(|error: Error| lesson.error_at(name, error.to_string()))
         };
+        let plans: Vec<Plan> =
+            lesson.scenarios.iter().map(|it| lesson.plan(it)).collect::<Result<_>>()?;
+        let mut casts: Vec<Cast> = Vec::new();
+        for name in std::iter::once(graded).chain(plans.iter().filter_map(|it| it.role.as_ref())) {
+            if let Some(role) = lesson.role(name)
+                && casts.iter().all(|cast| cast.role != *name)
+            {
+                let (ends, stdin) = (role.ends, role.stdin.clone());
+                casts.push(Cast { role: name.clone(), ends, stdin, command: Vec::new() });
+            }
+        }
         Ok(Check {
             lesson: lesson.name.clone(),
-            role: role.name.as_ref().clone(),
-            ends: role.ends,
-            stdin: role.stdin.clone(),
+            casts,
             rules: lesson.grading()?,
-            plans: lesson.scenarios.iter().map(|it| lesson.plan(it)).collect::<Result<_>>()?,
+            plans,
             weathers: lesson.exercise.weather.iter().map(weather).collect::<Result<_>>()?,
-            command,
             source: None,
             seed: 1,
             jobs: 1,
             replay,
         })
+    }
+
+    /// The roles that the program plays, the one of `grades` first.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.casts.iter().map(|cast| cast.role.as_str())
+    }
+
+    /// Says by which command each role is played, program first.
+    pub fn play_by(&mut self, command: impl Fn(&str) -> Vec<String>) {
+        for cast in &mut self.casts {
+            cast.command = command(&cast.role);
+        }
+    }
+
+    /// Whether the program plays this role in this scenario.
+    pub fn plays(&self, role: &str, plan: &Plan) -> bool {
+        self.cast(plan).role == role
+    }
+
+    fn cast(&self, plan: &Plan) -> &Cast {
+        let named = plan.role.as_ref().and_then(|it| self.casts.iter().find(|c| c.role == *it));
+        named.unwrap_or(&self.casts[0])
     }
 
     /// The verdicts of fair weather, in the order of the scenarios.
@@ -106,23 +141,24 @@ impl Check {
 
     /// One run, as it was recorded.
     pub fn record(&self, plan: &Plan, weather: Option<Weather>) -> Result<Recording> {
+        let Cast { role, ends, stdin, command } = self.cast(plan);
         let request = Request {
             lesson: Some(self.lesson.clone()),
             roles: vec![Part {
-                name: self.role.clone(),
-                command: self.command.clone(),
-                env: environment(&self.role),
+                name: role.clone(),
+                command: command.clone(),
+                env: environment(role),
                 begin: Begin::AtOnce,
-                ends: Some(self.ends),
-                input: match self.stdin.is_empty() {
+                ends: Some(*ends),
+                input: match stdin.is_empty() {
                     true => Input::Idle,
-                    false => Input::Lines(self.stdin.clone()),
+                    false => Input::Lines(stdin.clone()),
                 },
             }],
             tracer: tracer::Settings {
                 seed: self.seed,
                 timeout: Some(TIMEOUT),
-                graded: Some(self.role.clone()),
+                graded: Some(role.clone()),
                 weather,
                 limits: Some(Limits::default()),
                 locate: true,
@@ -131,6 +167,7 @@ impl Check {
             },
             sandbox: sandbox::Settings { confine: true, ..sandbox::Settings::default() },
             live: false,
+            watch: false,
             scenario: Some(Scene { plan: plan.clone(), seed: self.seed }),
         };
         play(&request, &mut |_| {})
@@ -179,7 +216,7 @@ impl Check {
             interrupted.store(true, Ordering::Relaxed);
         }
         let timeline = timeline(&recording);
-        let mut run = Run::new(&self.role, &recording, &timeline);
+        let mut run = Run::new(&self.cast(plan).role, &recording, &timeline);
         run.unmet = checkpoints(plan, &recording)
             .into_iter()
             .map(|missed| Unmet {

@@ -51,6 +51,8 @@ use texts::{Template, Texts};
 #[serde(try_from = "Written", into = "Written")]
 pub struct Plan {
     pub name: String,
+    /// The role that the program under test plays; `None`: the one that the lesson grades.
+    pub role: Option<String>,
     /// How many clients `each` and `all` are, at least and at most.
     pub clients: (u32, u32),
     pub steps: Vec<Step<Template>>,
@@ -63,6 +65,8 @@ pub struct Plan {
 #[serde(deny_unknown_fields)]
 pub struct Written {
     pub name: String,
+    #[serde(default)]
+    pub role: Option<String>,
     /// `3`, or `2..5` for any number from 2 to 5.
     #[serde(default)]
     pub clients: Option<String>,
@@ -240,7 +244,8 @@ impl Plan {
             let point = checkpoints::read(point, steps.len());
             points.push(point.map_err(|error| (Place::Checkpoint(at), error))?);
         }
-        Ok(Plan { name: written.name.clone(), clients, steps, checkpoints: points, written })
+        let (name, role) = (written.name.clone(), written.role.clone());
+        Ok(Plan { name, role, clients, steps, checkpoints: points, written })
     }
 
     /// Chooses every text and number by `seed`, and spells out what each client does.

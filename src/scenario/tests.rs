@@ -264,7 +264,7 @@ fn checked(kind: &str, text: &str, step: usize) -> Result<Plan, (Place, Error)> 
     };
     *place = Some(text.into());
     let steps = vec!["A: connect(:9999)".into(), "A: close()".into()];
-    Plan::read(Written { name: "s".into(), steps, at: vec![point], clients: None })
+    Plan::read(Written { name: "s".into(), steps, at: vec![point], ..Written::default() })
 }
 
 /// What the checkpoint finds wrong after the first of two steps of a recording of lesson 1.
@@ -272,6 +272,8 @@ fn found(kind: &str, text: &str) -> Option<String> {
     let plan = checked(kind, text, 1).unwrap();
     let mut recording = sample::one_shot();
     let socket = |id, state: &str, receive_queue| SocketState {
+        orphan: false,
+        protocol: "tcp".into(),
         socket: Some(SocketId(id)),
         state: state.into(),
         local: SockAddr::Unspec,

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::error::{Error, Result};
-use crate::grade::{self, Check};
+use crate::grade::{self, About, Check, Question};
 use crate::scenario::{self, Place, Plan};
 
 /// The lab's root: the nearest of `from` and the folders above it with `lessons/` and Cargo.toml.
@@ -235,6 +235,9 @@ pub struct Lesson {
     /// Whether a socket that only the end of its process closes is more than a note.
     pub closes_before_exit: bool,
     pub exercise: Exercise,
+    /// What is to be predicted, if that is the exercise.
+    pub prediction: Option<Prediction>,
+    questions: Vec<WrittenQuestion>,
     /// The file's path from the lab's root, for messages.
     file: PathBuf,
     /// The file's text, for the line of a span.
@@ -362,6 +365,16 @@ pub enum Expect {
     Prints(Vec<Spanned<String>>),
 }
 
+/// An exercise that is no program: what will a demo do? Its answers stand in `predict.toml`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prediction {
+    /// The lesson whose demo is asked about, by its name; none: this one.
+    pub of: Option<Spanned<String>>,
+    /// A recording in the lesson's folder that the questions about `claims` are about.
+    pub recording: Spanned<String>,
+}
+
 /// The learner's part.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -434,6 +447,33 @@ impl Lesson {
             Place::Clients | Place::Checkpoint(_) => error,
         })?;
         Ok(Some(plan))
+    }
+
+    /// Whether there is an exercise to check.
+    pub fn is_graded(&self) -> bool {
+        self.grades.is_some() || self.prediction.is_some()
+    }
+
+    /// What is to be predicted, with patterns read.
+    pub fn questions(&self) -> Result<Vec<Question>> {
+        let question = |written: &WrittenQuestion| {
+            let WrittenQuestion { id, asks, hint, calls, descriptor, state, wrong } = written;
+            let mut about = Vec::new();
+            about.extend(calls.iter().map(|role| Ok(About::Calls(role.clone()))));
+            about.extend(descriptor.iter().map(|it| Ok(About::Descriptor(self.pattern(it)?))));
+            about.extend(state.iter().map(|state| Ok(About::State(state.clone()))));
+            about.extend(wrong.iter().map(|claims| {
+                let claims = claims.iter().map(|claim| self.pattern(claim));
+                Ok(About::Wrong(claims.collect::<Result<_>>()?))
+            }));
+            let (Some(about), true) = (about.pop(), about.is_empty()) else {
+                let why = "a question needs one of `calls`, `descriptor`, `state` and `wrong`";
+                return Err(self.error_at(id, why));
+            };
+            let (id, asks, hint) = (id.as_ref().clone(), asks.clone(), hint.clone());
+            Ok(Question { id, asks, hint, about: about? })
+        };
+        self.questions.iter().map(question).collect()
     }
 
     /// The role of this name.
@@ -545,6 +585,8 @@ impl Lesson {
             baseline_off: written.baseline_off,
             closes_before_exit: written.closes_before_exit,
             exercise: written.exercise,
+            prediction: written.prediction,
+            questions: written.question,
             file,
             source,
         };
@@ -689,6 +731,8 @@ impl Lesson {
         }
         self.once("scenario", self.scenarios.iter().map(|scenario| &scenario.name))?;
         self.once("rule", self.rules.iter().map(|rule| &rule.id))?;
+        self.once("question", self.questions.iter().map(|question| &question.id))?;
+        self.questions()?;
         for name in
             grades.into_iter().chain(self.scenarios.iter().filter_map(|it| it.role.as_ref()))
         {
@@ -760,6 +804,21 @@ struct Written {
     closes_before_exit: bool,
     #[serde(default)]
     exercise: Exercise,
+    prediction: Option<Prediction>,
+    #[serde(default)]
+    question: Vec<WrittenQuestion>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenQuestion {
+    id: Spanned<String>,
+    asks: String,
+    hint: Option<String>,
+    calls: Option<String>,
+    descriptor: Option<Spanned<String>>,
+    state: Option<String>,
+    wrong: Option<Vec<Spanned<String>>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -39,7 +39,7 @@ fn server() -> Result<()> {
         thread::spawn(move || {
             // What goes wrong with one client ends its thread, nothing else.
             if let Err(error) = link(conn, peer) {
-                eprintln!("{error}");
+                perror(&error);
             }
         });
     }

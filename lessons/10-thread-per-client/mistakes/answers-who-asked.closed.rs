@@ -31,7 +31,7 @@ fn server() -> Result<()> {
                 });
                 close(conn)?;
             }
-            Err(error) => eprintln!("{error}"),
+            Err(error) => perror(&error),
         }
     }
 }

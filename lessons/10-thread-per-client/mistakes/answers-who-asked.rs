@@ -27,11 +27,11 @@ fn server() -> Result<()> {
                 *CONN.lock().unwrap() = Some(Arc::new(conn));
                 thread::spawn(move || {
                     if let Err(error) = link(peer) {
-                        eprintln!("{error}");
+                        perror(&error);
                     }
                 });
             }
-            Err(error) => eprintln!("{error}"),
+            Err(error) => perror(&error),
         }
     }
 }

@@ -25,12 +25,12 @@ fn server() -> Result<()> {
         let (conn, peer) = loop {
             match again(|| accept(&listener)) {
                 Ok(accepted) => break accepted,
-                Err(error) => eprintln!("{error}"),
+                Err(error) => perror(&error),
             }
         };
         thread::spawn(move || {
             if let Err(error) = link(conn, peer) {
-                eprintln!("{error}");
+                perror(&error);
             }
         });
     }

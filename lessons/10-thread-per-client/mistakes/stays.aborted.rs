@@ -22,7 +22,7 @@ fn server() -> Result<()> {
         let (conn, peer) = again(|| accept(&listener))?;
         thread::spawn(move || {
             if let Err(error) = link(conn, peer) {
-                eprintln!("{error}");
+                perror(&error);
             }
         });
     }

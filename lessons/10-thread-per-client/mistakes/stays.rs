@@ -22,11 +22,11 @@ fn server() -> Result<()> {
         match again(|| accept(&listener)) {
             Ok((conn, peer)) => drop(thread::spawn(move || {
                 if let Err(error) = link(conn, peer) {
-                    eprintln!("{error}");
+                    perror(&error);
                     std::process::exit(1);
                 }
             })),
-            Err(error) => eprintln!("{error}"),
+            Err(error) => perror(&error),
         }
     }
 }

@@ -26,13 +26,13 @@ fn server() -> Result<()> {
                 let (stop, stopped) = mpsc::channel::<()>();
                 let thread = thread::spawn(move || {
                     if let Err(error) = link(conn, peer) {
-                        eprintln!("{error}");
+                        perror(&error);
                     }
                     stopped.recv()
                 });
                 threads.push((thread, stop));
             }
-            Err(error) => eprintln!("{error}"),
+            Err(error) => perror(&error),
         }
     }
 }

@@ -22,10 +22,10 @@ fn server() -> Result<()> {
         match again(|| accept(&listener)) {
             Ok((conn, peer)) => match thread::spawn(move || link(conn, peer)).join() {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => eprintln!("{error}"),
+                Ok(Err(error)) => perror(&error),
                 Err(_) => eprintln!("the thread panicked"),
             },
-            Err(error) => eprintln!("{error}"),
+            Err(error) => perror(&error),
         }
     }
 }

@@ -23,11 +23,11 @@ fn server() -> Result<()> {
             Ok((conn, peer)) => thread::scope(|scope| {
                 scope.spawn(|| {
                     if let Err(error) = link(conn, peer) {
-                        eprintln!("{error}");
+                        perror(&error);
                     }
                 });
             }),
-            Err(error) => eprintln!("{error}"),
+            Err(error) => perror(&error),
         }
     }
 }

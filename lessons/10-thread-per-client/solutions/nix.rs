@@ -23,10 +23,10 @@ fn server() -> Result<()> {
         match again(|| accept(&listener)) {
             Ok((conn, peer)) => drop(thread::spawn(move || {
                 if let Err(error) = link(conn, peer) {
-                    eprintln!("{error}");
+                    perror(&error);
                 }
             })),
-            Err(error) => eprintln!("{error}"),
+            Err(error) => perror(&error),
         }
     }
 }

@@ -1,15 +1,21 @@
-//! What Python's socket calls are to the kernel: the table of lesson 6, drawn from a recording.
+//! The lessons and Python: what its socket calls are to the kernel, as the table of lesson 6 has it, and whether each
+//! program of the sources and its twin in Python understand each other.
 //!
-//! Where there is a Python, its calls are recorded anew and must give the same table; where there is none, the kept
+//! The table is drawn from a recording. Where there is a Python, its calls are recorded anew and must give the same table; where there is none, the kept
 //! recording must. `LAB_ACCEPT=1` writes both anew: read their difference.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use socket_lab::event::{Recording, SockAddr, Value};
+use socket_lab::catalogue::{Catalogue, Lesson};
+use socket_lab::event::{Kind, Recording, SockAddr, SocketId, Value};
+use socket_lab::pattern::Class;
+use socket_lab::play::{Begin, Input, Part, Request, Scene};
 use socket_lab::render::{json, strace};
+use socket_lab::{sandbox, tracer};
 
 #[path = "recorder/support/fixtures.rs"]
 #[allow(dead_code, reason = "the recorder's tests need more of it")]
@@ -104,4 +110,148 @@ fn ephemeral(recording: &Recording) -> Vec<u16> {
         _ => None,
     };
     accepts.flat_map(|event| event.args.iter().filter_map(|arg| port(&arg.value))).collect()
+}
+
+/// The lessons whose demo is a program of the sources; those that do not stand yet are left out.
+const TWINS: [u32; 10] = [1, 2, 3, 4, 5, 7, 8, 10, 11, 12];
+
+#[test]
+fn a_lessons_program_and_its_twin_in_python_understand_each_other() {
+    let Some(python) = fixtures::python() else {
+        return skipped("there is no Python");
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let catalogue = Catalogue::open(root).unwrap();
+    for lesson in catalogue.read_all().into_iter().map(Result::unwrap) {
+        if !TWINS.contains(&lesson.number) {
+            continue;
+        }
+        let Some(ours) = demo(root, &lesson) else { return skipped("nothing can be traced here") };
+        let plain = played(&lesson, |_| ours.clone());
+        for swapped in ["server", "client"] {
+            let command = |role: &str| {
+                let twin = fixtures::source("twins.py").display().to_string();
+                match role.starts_with(swapped) {
+                    true => vec![python.to_owned(), twin, lesson.number.to_string()],
+                    false => ours.clone(),
+                }
+            };
+            let mixed = played(&lesson, command);
+            let what = format!("{}: the {swapped} in Python", lesson.name);
+            for role in &plain.roles {
+                assert_eq!(sent(&mixed, &role.name), sent(&plain, &role.name), "{what} sends");
+                assert_eq!(shown(&mixed, &role.name), shown(&plain, &role.name), "{what} prints");
+            }
+        }
+    }
+}
+
+/// The lesson's own program; `None` where nothing can be traced.
+fn demo(root: &Path, lesson: &Lesson) -> Option<Vec<String>> {
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    lab.args(["run", &lesson.name, "--as", "json"]).current_dir(root);
+    let output = lab.output().expect("lab starts");
+    if output.status.code() == Some(2) {
+        let doctor = Command::new(env!("CARGO_BIN_EXE_lab")).arg("doctor").output().unwrap();
+        assert_ne!(doctor.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        return None;
+    }
+    let recording = json::parse(&output.stdout, Path::new("recording")).unwrap();
+    Some(vec![recording.roles[0].command[0].clone()])
+}
+
+/// The demo of a lesson, each role played by this command and its name.
+fn played(lesson: &Lesson, command: impl Fn(&str) -> Vec<String>) -> Recording {
+    let demo = lesson.demo(None).unwrap();
+    let parts = demo.roles.iter().map(|role| {
+        let name = role.name.as_ref().clone();
+        let mut command = command(&name);
+        command.push(name.clone());
+        let begin = role.after.as_ref().map(|after| Begin::After(after.as_ref().clone()));
+        Part {
+            name,
+            command,
+            env: vec![("PYTHONDONTWRITEBYTECODE".into(), "1".into())],
+            begin: begin.unwrap_or(Begin::AtOnce),
+            ends: Some(role.ends),
+            input: match role.stdin.is_empty() {
+                true => Input::Idle,
+                false => Input::Lines(role.stdin.clone()),
+            },
+        }
+    });
+    let request = Request {
+        lesson: None,
+        roles: parts.collect(),
+        tracer: tracer::Settings::default(),
+        sandbox: sandbox::Settings::default(),
+        live: false,
+        watch: false,
+        scenario: lesson.demo_plan(demo).unwrap().map(|plan| Scene { plan, seed: 1 }),
+    };
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"))
+        .arg("play-request")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let request = serde_json::to_vec(&request).unwrap();
+    lab.stdin.take().unwrap().write_all(&request).unwrap();
+    let output = lab.wait_with_output().unwrap();
+    json::parse(&output.stdout, Path::new("recording")).unwrap()
+}
+
+/// What a role puts on the wire: all of a stream, each datagram, by socket. Times are masked.
+fn sent(recording: &Recording, role: &str) -> Vec<Vec<String>> {
+    let mut sockets: BTreeMap<SocketId, Vec<(bool, Vec<u8>)>> = BTreeMap::new();
+    for event in recording.events.iter().filter(|event| event.role == role) {
+        let Some(socket) = event.socket.and_then(|id| recording.socket(id)) else { continue };
+        let Kind::Socket { type_, .. } = &socket.kind else { continue };
+        let is_send = Class::of(&event.call) == Some(Class::Send);
+        let Some(bytes) = event.bytes.as_ref().filter(|_| is_send) else { continue };
+        let is_stream = type_ == "SOCK_STREAM";
+        let known = sockets.entry(socket.id).or_default();
+        match known.last_mut().filter(|_| is_stream) {
+            Some((_, before)) => before.extend(&bytes.data),
+            None => known.push((is_stream, bytes.data.clone())),
+        }
+    }
+    let texts = |all: Vec<(bool, Vec<u8>)>| all.iter().map(|(_, bytes)| masked(bytes)).collect();
+    sockets.into_values().map(texts).collect()
+}
+
+/// What a role prints, with times and threads masked.
+fn shown(recording: &Recording, role: &str) -> String {
+    let mut printed = Vec::new();
+    for event in recording.events.iter().filter(|event| event.role == role) {
+        let stdout = event.socket.and_then(|id| recording.socket(id));
+        if stdout.is_some_and(|it| it.kind == Kind::Stdout)
+            && let Some(bytes) = &event.bytes
+        {
+            printed.extend(&bytes.data);
+        }
+    }
+    masked(&printed)
+}
+
+/// Times and threads differ: clocks move with every call, and each language counts threads in its own way.
+fn masked(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut masked = String::new();
+    for line in text.split_inclusive('\n') {
+        let line = match line.split_once("所在线程 ") {
+            Some((before, _)) => format!("{before}所在线程 T\n"),
+            None => line.to_owned(),
+        };
+        // A stamp is what stands in brackets.
+        let mut rest = line.as_str();
+        while let Some((before, stamp)) = rest.split_once('[')
+            && let Some((_, after)) = stamp.split_once(']')
+        {
+            masked.push_str(&format!("{before}[TIME]"));
+            rest = after;
+        }
+        masked.push_str(rest);
+    }
+    masked
 }

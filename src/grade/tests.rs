@@ -216,7 +216,9 @@ fn each_check_is_broken_by_one_program_and_by_it_alone() {
 
 #[test]
 fn what_is_received_is_stamped_once_and_in_order() {
-    let told = |sent: &[(&[u8], usize)]| {
+    /// What each send was given, and how much of it was taken.
+    type Sends<'a> = &'a [(&'a [u8], usize)];
+    let told = |sent: Sends<'_>| {
         let mut it = accepted();
         it.recv(b"hello");
         for (text, taken) in sent {
@@ -230,7 +232,7 @@ fn what_is_received_is_stamped_once_and_in_order() {
     assert_eq!(told(&[(b"[1.5]: b'he'[1.5]: b'llo'", 25)]), None);
     assert_eq!(told(&[(b"[1.5]: b'hello'", 4), (b"]: b'hello'", 11)]), None);
 
-    let wrong: [(&[(&[u8], usize)], &str); 7] = [
+    let wrong: [(Sends<'_>, &str); 7] = [
         (&[], "of 5 bytes received on `conn`, 0 were stamped and sent back"),
         (&[(b"[1.5]: b'hell'", 14)], "of 5 bytes received on `conn`, 4 were stamped and sent back"),
         (&[(b"[1.5]: b'hello'", 9)], "the stamp that step 10 began on `conn` was never finished"),

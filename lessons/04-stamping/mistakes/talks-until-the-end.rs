@@ -30,19 +30,17 @@ fn server() -> Result<()> {
 
 fn converse(conn: &OwnedFd) -> Result<()> {
     let mut buf = [0; 1024];
-    {
-        let n = uninterrupted(|| recv(conn, &mut buf))?;
-        if n == 0 {
-            return Ok(());
-        }
-        let stamp = format!("[{:?}]: {}", time(), py_repr(&buf[..n]));
-        let mut rest = stamp.as_bytes();
-        while !rest.is_empty() {
-            let taken = uninterrupted(|| send(conn, rest))?;
-            rest = &rest[taken..];
-        }
+    let n = uninterrupted(|| recv(conn, &mut buf))?;
+    if n == 0 {
         return Ok(());
     }
+    let stamp = format!("[{:?}]: {}", time(), py_repr(&buf[..n]));
+    let mut rest = stamp.as_bytes();
+    while !rest.is_empty() {
+        let taken = uninterrupted(|| send(conn, rest))?;
+        rest = &rest[taken..];
+    }
+    Ok(())
 }
 
 /// Makes the call again for as long as signals interrupt it before it has done anything.

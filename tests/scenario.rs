@@ -43,6 +43,8 @@ struct Run {
     ends: bool,
     written: Written,
     seed: u64,
+    /// Whether it may write in a folder of its own only.
+    confine: bool,
 }
 
 /// The server of `conversation.py` of this kind, which must end by itself. `None` where there is no Python, or no tracing.
@@ -55,7 +57,8 @@ fn server(kind: &str, steps: &[&str]) -> Option<Run> {
 fn run(command: Vec<String>, steps: &[&str]) -> Option<Run> {
     let steps = steps.iter().map(|step| step.to_string()).collect();
     let written = Written { name: "test".into(), steps, ..Written::default() };
-    can_record().then_some(Run { role: "server", command, ends: true, written, seed: 1 })
+    let confine = false;
+    can_record().then_some(Run { role: "server", command, ends: true, written, seed: 1, confine })
 }
 
 impl Run {
@@ -112,7 +115,7 @@ impl Run {
                 timeout: Some(std::time::Duration::from_secs(60)),
                 ..tracer::Settings::default()
             },
-            sandbox: sandbox::Settings::default(),
+            sandbox: sandbox::Settings { confine: self.confine, ..sandbox::Settings::default() },
             live: false,
             watch: false,
             scenario: Some(Scene { plan: self.plan(), seed: self.seed }),
@@ -487,6 +490,17 @@ fn other_families_are_the_same() {
     let played = need!(server("echo_unix", &over_unix)).play().holds();
     let sock = played.of("A", "connect")[0].socket.unwrap();
     assert!(played.recording.socket(sock).unwrap().peer.is_some());
+}
+
+#[test]
+fn a_peer_finds_what_the_program_makes_in_its_own_folder() {
+    let script = "import os, socket; s = socket.socket(socket.AF_UNIX); \
+                  s.bind(os.environ['TMPDIR'] + '/echo'); s.listen(); c = s.accept()[0]; \
+                  c.sendall(c.recv(64)); c.close()";
+    let Some(python) = fixtures::python() else { return };
+    let command = [python, "-c", script].map(String::from).to_vec();
+    let steps = ["A: connect(\"$TMPDIR/echo\")", "A: send(\"{text}\")", "A: recv(\"{text}\")"];
+    Run { confine: true, ..need!(run(command, &steps)) }.play().holds().ends_with(0);
 }
 
 #[test]

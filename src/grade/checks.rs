@@ -479,7 +479,10 @@ fn steps_met(run: &Run<'_>) -> Option<Found> {
 /// Where a peer got nothing since the program waited for that peer: who waits in which call, and which one is missing.
 fn each_waits_for_the_other(run: &Run<'_>, step: &Step) -> Option<String> {
     let (peer, call) = step.text.split_once(':')?;
-    if !call.trim_start().starts_with("recv(") {
+    let call = call.trim();
+    // For data, or for the end of it: every other answer is no business of a call of the program's.
+    let (for_end, for_data) = (call == "recv() = 0", call.ends_with(')'));
+    if !call.starts_with("recv(") || !(for_end || for_data) {
         return None;
     }
     let waits = |row: &&Row| {
@@ -493,10 +496,13 @@ fn each_waits_for_the_other(run: &Run<'_>, step: &Step) -> Option<String> {
     let other = run.recording.socket(run.peer_of(row.object?)?)?;
     let name = run.timeline.names.of(row.object?)?;
     let waits_to_receive = Class::Recv.members().contains(&row.call.as_ref());
+    let wanted = match for_end {
+        true => format!("`close({name})` or `shutdown({name}, SHUT_WR)`"),
+        false => format!("`send({name}, ..)`"),
+    };
     (other.role == peer && waits_to_receive).then(|| {
         format!(
-            ": `{}` waited in `{}({name})` (step {}) for {peer}, and {peer} for `{}`; wanted \
-             `send({name}, ..)`",
+            ": `{}` waited in `{}({name})` (step {}) for {peer}, and {peer} for `{}`; wanted {wanted}",
             run.role, row.call, row.step, run.role
         )
     })

@@ -85,8 +85,8 @@ fn record(request: &Request, teller: &mut Teller) -> Result<()> {
     if let Some(ruleset) = confinement.as_mut().and_then(|it| it.ruleset.take()) {
         tracer.confine(ruleset);
     }
-    let mut run = Run::new(request, tracer)?;
-    run.folder = confinement.as_ref().map(|it| it.folder.to_string_lossy().into_owned());
+    let folder = confinement.as_ref().map(|it| it.folder.to_string_lossy().into_owned());
+    let mut run = Run::new(request, tracer, folder)?;
     let (sockets, steps, end) = run.go(teller)?;
     teller.tell(&Told::End { sockets, steps, end });
     teller.flush();
@@ -116,7 +116,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(request: &'a Request, tracer: Tracer) -> Result<Run<'a>> {
+    fn new(request: &'a Request, tracer: Tracer, folder: Option<String>) -> Result<Run<'a>> {
         let after = request
             .roles
             .iter()
@@ -136,17 +136,21 @@ impl<'a> Run<'a> {
             started: Vec::new(),
             after,
             names: Names::new(),
-            folder: None,
             lines: lines.collect(),
             line: Vec::new(),
             stage: request.scenario.as_ref().map(|scene| {
+                // As the programs will find it.
+                let folder = |name: &str| folder.clone().filter(|_| name == "TMPDIR");
                 let own = |name: &str| {
                     let mut set = request.roles.iter().flat_map(|part| &part.env);
                     set.find(|(known, _)| known == name).map(|(_, value)| value.clone())
                 };
-                let variable = |name: &str| own(name).or_else(|| std::env::var(name).ok());
+                let variable = |name: &str| {
+                    folder(name).or_else(|| own(name)).or_else(|| std::env::var(name).ok())
+                };
                 Stage::new(&scene.plan, scene.seed, &variable)
             }),
+            folder,
             seen: Vec::new(),
         })
     }

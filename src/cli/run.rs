@@ -8,7 +8,7 @@ use crate::cargo;
 use crate::catalogue::{self, Catalogue, Demo, Lesson};
 use crate::error::{Error, Result};
 use crate::pattern::CallPattern;
-use crate::play::{Begin, Input, Part, Request, Scene};
+use crate::play::{self, Begin, Input, Part, Request, Scene};
 use crate::tracer::launch::Streams;
 
 use super::Outcome;
@@ -79,7 +79,7 @@ pub fn parts(demo: &Demo, binary: &str) -> Vec<Part> {
             let name = role.name.as_ref().clone();
             Part {
                 command: vec![binary.to_string(), name.clone()],
-                env: vec![("LAB_ROLE".into(), name.clone())],
+                env: play::environment(&name),
                 name,
                 begin: match &role.after {
                     Some(after) => Begin::After(after.as_ref().clone()),

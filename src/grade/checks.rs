@@ -32,6 +32,7 @@ pub enum Check {
     AnswersTheSender,
     AsksOneServer,
     PrintsNoStranger,
+    ThreadsEnd,
 }
 
 /// What a check is called and what it says.
@@ -78,7 +79,7 @@ const SPIN: u64 = 20;
 
 impl Check {
     /// Every check, the baseline first.
-    pub const ALL: [Check; 17] = [
+    pub const ALL: [Check; 18] = [
         Check::UsesSockets,
         Check::EndsOrServes,
         Check::StepsMet,
@@ -96,6 +97,7 @@ impl Check {
         Check::AnswersTheSender,
         Check::AsksOneServer,
         Check::PrintsNoStranger,
+        Check::ThreadsEnd,
     ];
 
     /// The checks that hold in every lesson unless it says otherwise.
@@ -248,6 +250,12 @@ impl Check {
                 why: "An unconnected datagram socket takes datagrams from everybody. Whether one is the answer says its sender's address, and not that it came next.",
                 hint: Some("Who sent what you print?"),
             },
+            Check::ThreadsEnd => About {
+                name: "threads-end",
+                says: "a thread that was made for a client ends when the client has been served",
+                why: "A thread keeps a stack and a place in the kernel's table for as long as it lives. A server that leaves one behind for every client runs out of them. Threads that wait for the next client are no such: there are not more of them the more clients come.",
+                hint: Some("What does the thread do after its last call about the connection?"),
+            },
         }
     }
 }
@@ -272,6 +280,7 @@ pub(super) fn judge(check: Check, run: &Run<'_>, rules: &Rules) -> Option<(Findi
         Check::AnswersTheSender => datagrams::answers_the_sender(run),
         Check::AsksOneServer => datagrams::asks_one_server(run),
         Check::PrintsNoStranger => datagrams::prints_no_stranger(run),
+        Check::ThreadsEnd => threads_end(run),
     }?;
     found.marked.truncate(2);
     let about = check.about();
@@ -1057,6 +1066,43 @@ fn prints_what_it_receives(run: &Run<'_>) -> Option<Found> {
         }
     }
     None
+}
+
+/// A pool of threads may wait for the next client, and an executor may add to it as clients come: only where there are
+/// as many as there were connections has each been left by one.
+fn threads_end(run: &Run<'_>) -> Option<Found> {
+    const FEW: usize = 4;
+    let served = run.connections().len();
+    if served == 0 {
+        return no_connection(run);
+    }
+    let accepts = |event: &&Event| Class::Accept.members().contains(&event.call.as_ref());
+    let first = run.own_events().find(|event| accepts(event) && event.ret >= Some(0))?.seq;
+    let ended = |thread: u32| {
+        let over =
+            |event: &Event| matches!(event.call.as_ref(), "pthread_exit" | "exit" | "exit_group");
+        run.own_events().any(|event| event.thread == thread && over(event))
+    };
+    let left: Vec<(u64, u32)> = run
+        .own_events()
+        .filter(|event| event.seq > first && Class::Spawn.members().contains(&event.call.as_ref()))
+        .filter_map(|event| Some((event.seq, u32::try_from(event.ret?).ok()?)))
+        .filter(|(_, thread)| !ended(*thread))
+        .collect();
+    let (seq, thread) = *left.first()?;
+    if served < FEW || left.len() < served {
+        return None;
+    }
+    let row = run.row_of(seq);
+    let step =
+        run.timeline.step_of(seq).map(|step| format!(", of step {step},")).unwrap_or_default();
+    let did = format!(
+        "{served} connections were accepted, and at the end {} threads made for them were still there: thread {thread}{step} is one",
+        left.len()
+    );
+    let mut rows = indices(run, |row| row.thread == thread);
+    rows = rows.split_off(rows.len().saturating_sub(2));
+    Found::at(did, rows, row)
 }
 
 /// The indices of the rows of the role under test that fit.

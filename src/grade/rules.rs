@@ -376,9 +376,10 @@ fn prints(run: &Run<'_>, wanted: &[String]) -> Option<Broken> {
     let printed = run.output();
     let lines: Vec<&str> = printed.lines().map(|line| line.trim_end_matches('\r')).collect();
     let mut from = 0;
-    for want in wanted {
-        let want = &filled(run, want);
+    for (n, written) in wanted.iter().enumerate() {
+        let want = &filled(run, written);
         let Some(at) = lines[from..].iter().position(|line| is_like(line, want)) else {
+            let alike = lines.iter().filter(|line| is_like(line, want)).count();
             let earlier = lines[..from].iter().any(|line| is_like(line, want));
             // The line that is most like it, as what it printed instead: of those whose turn it was, if there are any.
             let left = if from < lines.len() { &lines[from..] } else { &lines[..] };
@@ -387,6 +388,12 @@ fn prints(run: &Run<'_>, wanted: &[String]) -> Option<Broken> {
                 .map(|line| (strsim::jaro_winkler(line, want), line))
                 .max_by(|a, b| a.0.total_cmp(&b.0));
             let did = match near {
+                // One that is asked for several times was not before its turn: there are too few of it.
+                _ if earlier && wanted[..n].contains(written) => {
+                    let asked = wanted.iter().filter(|other| *other == want).count();
+                    let noun = if alike == 1 { "line" } else { "lines" };
+                    format!("it printed {alike} {noun} `{want}`; wanted {asked}")
+                }
                 _ if earlier => format!("`{want}` was printed, but before its turn"),
                 Some((_, line)) => format!("it printed `{line}`; wanted a line `{want}`"),
                 None => format!("it printed nothing; wanted a line `{want}`"),

@@ -731,3 +731,51 @@ fn a_run_of_many_sockets_is_graded_in_a_moment() {
     assert_eq!(found(each, &s.0), None);
     assert_eq!(found(Expect::Check(Check::ClosesEveryConnection), &s.0), None);
 }
+
+/// A server that makes a thread for each of so many clients; so many of the threads end.
+fn threads(clients: u32, ended: u32) -> Recording {
+    let mut s = Sample::new(None, &["server", "client"]);
+    let listener = s.listener(SERVER, 3, 9999);
+    let sock = s.socket(("client", 1, 1), "SOCK_STREAM", 3);
+    s.connect(("client", 1, 1), sock, 9999, "");
+    for n in 0..clients {
+        let conn = s.accept(SERVER, listener, 4, 41000 + n as u16);
+        s.event(SERVER, "pthread_create", vec![], Some(2 + i64::from(n)), "");
+        let worker = ("server", 1, 2 + n);
+        s.moves(worker, "send", (4, conn), b"hi", 2);
+        s.close(worker, 4, conn);
+        if n < ended {
+            s.event(worker, "pthread_exit", vec![arg("status", int(0))], None, "");
+        }
+    }
+    s.0
+}
+
+#[test]
+fn a_thread_left_behind_for_every_client_is_found_and_a_pool_is_not() {
+    let ends = || Expect::Check(Check::ThreadsEnd);
+    assert_eq!(found(ends(), &threads(5, 5)), None);
+    let finding = found(ends(), &threads(5, 0)).unwrap();
+    assert!(
+        finding.did.starts_with("5 connections were accepted, and at the end 5"),
+        "{finding:?}"
+    );
+    // Four of them wait for the next client, as those of an executor do.
+    assert_eq!(found(ends(), &threads(5, 1)), None);
+    // Of so few nobody can tell what the next client would bring.
+    assert_eq!(found(ends(), &threads(3, 0)), None);
+    assert!(found(ends(), &threads(0, 0)).is_some());
+}
+
+#[test]
+fn a_line_that_is_asked_for_twice_is_counted() {
+    let lines = |lines: &[&str]| Expect::Prints(lines.iter().map(|it| it.to_string()).collect());
+    let mut it = accepted();
+    it.print("a client: 1\n").print("bye\n").recv(b"hello").send(b"hello", 5).recv(b"").close();
+    let recording = it.ends(0);
+    assert_eq!(found(lines(&["a client: ..", "bye"]), &recording), None);
+    let finding = found(lines(&["a client: ..", "a client: .."]), &recording).unwrap();
+    assert_eq!(finding.did, "it printed 1 line `a client: ..`; wanted 2");
+    let finding = found(lines(&["bye", "a client: .."]), &recording).unwrap();
+    assert_eq!(finding.did, "`a client: ..` was printed, but before its turn");
+}

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{Begin, Input, Part, Request, Scene, play};
+use super::{Begin, Input, Part, Request, Scene, environment, play};
 use crate::catalogue::Lesson;
 use crate::error::{Error, Result};
 use crate::event::{Reason, Recording};
@@ -147,7 +147,7 @@ impl Check {
             roles: vec![Part {
                 name: role.clone(),
                 command: command.clone(),
-                env: vec![("LAB_ROLE".into(), role.clone())],
+                env: environment(role),
                 begin: Begin::AtOnce,
                 ends: Some(*ends),
                 input: match stdin.is_empty() {

@@ -73,6 +73,14 @@ pub struct Part {
     pub input: Input,
 }
 
+/// What a lesson's program finds in its environment on top of the lab's own: the role that it plays. And how much a panic
+/// tells is the same everywhere: a backtrace would be of this machine, and a page long.
+pub fn environment(role: &str) -> Vec<(String, String)> {
+    [("LAB_ROLE", role), ("RUST_BACKTRACE", "0")]
+        .map(|(name, value)| (name.into(), value.into()))
+        .into()
+}
+
 /// When a role starts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

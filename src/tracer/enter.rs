@@ -370,8 +370,9 @@ impl Tracer {
         if !self.is_serial() {
             return;
         }
+        let recorded = self.settings.limits.map_or(bounds::IDLE_RECORDED, |limits| limits.idle);
         let (counter, bound) = match shown {
-            Shown::Yes => (&mut self.idle_recorded, bounds::IDLE_RECORDED),
+            Shown::Yes => (&mut self.idle_recorded, recorded),
             _ => (&mut self.idle_hidden, bounds::IDLE_HIDDEN),
         };
         *counter += 1;

@@ -33,6 +33,8 @@ pub struct Limits {
     pub output: u64,
     /// Events of the recording.
     pub events: u64,
+    /// Recorded calls in a row that move nothing: fewer than a recording shows, since a verdict needs no more.
+    pub idle: u32,
 }
 
 impl Default for Limits {
@@ -46,6 +48,7 @@ impl Default for Limits {
             stack: 8 << 20,
             output: 8 << 20,
             events: 100_000,
+            idle: 1_000,
         }
     }
 }

@@ -15,7 +15,7 @@
 use std::fmt::{self, Write as _};
 use std::io::{BufRead as _, Write as _};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -129,6 +129,16 @@ pub fn send(socket: &OwnedFd, bytes: &[u8]) -> Result<usize> {
 /// Waits until there is something. Fails with `ECONNRESET` if the other end broke off. Source: recv(2).
 pub fn recv(socket: &OwnedFd, buf: &mut [u8]) -> Result<usize> {
     sys::recv(socket.as_raw_fd(), buf, MsgFlags::empty()).map_err(failed("recv"))
+}
+
+/// Takes what there is to read of any descriptor, such as stdin; gives how many bytes. 0 is its end. Source: read(2).
+pub fn read(fd: impl AsFd, buf: &mut [u8]) -> Result<usize> {
+    nix::unistd::read(fd, buf).map_err(failed("read"))
+}
+
+/// Hands `bytes` to any descriptor, such as stdout, past the buffer of `println`; gives how many it took. Source: write(2).
+pub fn write(fd: impl AsFd, bytes: &[u8]) -> Result<usize> {
+    nix::unistd::write(fd, bytes).map_err(failed("write"))
 }
 
 /// Sends one datagram of exactly these bytes; a socket without an address gets one from the kernel first.
@@ -367,6 +377,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_socket_is_read_and_written_too() -> Result<()> {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        assert_eq!(write(&writer, b"typed")?, 5);
+        drop(writer);
+        let mut buf = [0; 1024];
+        assert_eq!(read(&reader, &mut buf)?, 5);
+        assert_eq!(read(&reader, &mut buf)?, 0);
+        Ok(())
+    }
+
+    #[test]
     fn an_ipv6_conversation_knows_its_addresses() -> Result<()> {
         let listener = socket(AF_INET6, SOCK_STREAM)?;
         match bind(&listener, (Ipv6Addr::LOCALHOST, 0)) {
@@ -434,7 +455,7 @@ mod tests {
         assert_eq!(from.port(), getsockname(&client)?.port());
         set_recv_timeout(&server, Duration::from_millis(1))?;
         assert_eq!(recvfrom(&server, &mut buf).unwrap_err().errno(), Some(Errno::EAGAIN));
-        let mut fds = [PollFd::new(std::os::fd::AsFd::as_fd(&server), PollFlags::POLLIN)];
+        let mut fds = [PollFd::new(server.as_fd(), PollFlags::POLLIN)];
         assert_eq!(poll(&mut fds, PollTimeout::ZERO)?, 0);
         Ok(())
     }

@@ -1,0 +1,51 @@
+//! A client that had left before it was accepted is an error of accept, and `?` takes it for the listener's.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::thread;
+
+use kit::*;
+
+const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9999);
+
+fn main() -> ExitCode {
+    only_server(server)
+}
+
+fn server() -> Result<()> {
+    let listener = socket(AF_INET, SOCK_STREAM)?;
+    bind(&listener, ADDRESS)?;
+    listen(&listener, 5)?;
+    println!("等待连接...");
+
+    loop {
+        let (conn, peer) = again(|| accept(&listener))?;
+        thread::spawn(move || {
+            if let Err(error) = link(conn, peer) {
+                perror(&error);
+            }
+        });
+    }
+}
+
+/// The conversation with one client; `conn` is closed on every way out.
+fn link(conn: OwnedFd, peer: SocketAddr) -> Result<()> {
+    let thread = thread::current().id();
+    println!("连接服务器: 地址 {} 所在线程 {thread:?}", py_addr(peer));
+
+    let mut buf = [0; 1024];
+    let n = again(|| recv(&conn, &mut buf))?;
+    println!("{}", std::str::from_utf8(&buf[..n]).unwrap());
+    again(|| send(&conn, "欢迎".as_bytes()))?;
+    close(conn)
+}
+
+/// Makes a call until no signal interrupts it.
+fn again<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.errno() == Some(Errno::EINTR) => {}
+            done => return done,
+        }
+    }
+}

@@ -41,10 +41,11 @@ impl Tracer {
         };
         // The ticks of a timer are time that passes.
         let ticks = call.open.is_some_and(|open| self.descriptors.get(open).kind == Kind::TimerFd);
+        let moved = is_progress(&call, result) && !ticks && !self.sends_datagram(&call);
         // One that had to wait for its time is bounded by how often a timer fires.
         if !(call.blocked && call.limit.is_some() && self.is_serial()) || is_progress(&call, result)
         {
-            self.count(is_progress(&call, result) && !ticks, shown);
+            self.count(moved, shown);
         }
         let told = self.result_in_weather(&mut call, result);
         if told != result {
@@ -61,6 +62,24 @@ impl Tracer {
         self.emit_made(key, call, Some(result), made, None);
         self.hold(key, stopped);
         Ok(())
+    }
+
+    /// Whether a datagram goes out: it does so whether anybody is there or not, and again and again for those who ask for
+    /// ever. That somebody takes it is what brings a run forward.
+    fn sends_datagram(&self, call: &InFlight) -> bool {
+        let is_datagram = |open: Open| {
+            matches!(&self.descriptors.get(open).kind,
+                Kind::Socket { type_, .. } if type_.contains("SOCK_DGRAM"))
+        };
+        let sends = matches!(
+            call.raw().nr as libc::c_long,
+            libc::SYS_write
+                | libc::SYS_writev
+                | libc::SYS_sendto
+                | libc::SYS_sendmsg
+                | libc::SYS_sendmmsg
+        );
+        sends && call.open.is_some_and(is_datagram)
     }
 
     /// Undoes what was changed in the arguments and the memory for the call.

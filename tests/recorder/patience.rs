@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use socket_lab::event::Recording;
 
-use crate::support::{blank, c, first_difference, lab, need, python, signal, text};
+use crate::support::{blank, c, calls, first_difference, lab, need, python, signal, text};
 
 fn comes_to_its_end(way: &str) {
     let program = need!(c("moments"));
@@ -160,5 +160,44 @@ def sleeps():
 threads = [threading.Thread(target=sleeps) for _ in range(100)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()";
+    need!(lab()).program(&[python, "-c", program]).run().finished_with(0);
+}
+
+#[test]
+fn who_asks_for_ever_where_nobody_answers_is_ended_soon() {
+    let python = need!(python());
+    let program = "\
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(1)
+while True:
+    s.sendto(b'hello', ('127.0.0.1', 9999))
+    try:
+        s.recv(100)
+    except TimeoutError:
+        pass
+";
+    let recording = need!(lab()).program(&[python, "-c", program]).run().recording();
+    let asked = calls(&recording, "sendto").len();
+    assert!((100..1_000).contains(&asked), "asked {asked} times");
+}
+
+#[test]
+fn datagrams_that_are_taken_bring_a_run_forward() {
+    let python = need!(python());
+    let program = "\
+import socket
+a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+a.bind(('127.0.0.1', 9999))
+a.settimeout(1)
+b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(500):
+    try:
+        a.recv(100)
+    except TimeoutError:
+        pass
+    b.sendto(b'hello', ('127.0.0.1', 9999))
+    a.recv(100)
+";
     need!(lab()).program(&[python, "-c", program]).run().finished_with(0);
 }

@@ -25,7 +25,7 @@ fn main() -> std::io::Result<()> {
 
 fn ask(sock: &UdpSocket, timer: &TimerFd, id: u32, line: &str) -> nix::Result<Option<String>> {
     for patience in [200, 400, 800] {
-        again(|| Ok(sock.send_to(format!("{id}|{line}").as_bytes(), "127.0.0.1:7009")?))?;
+        again(|| sock.send_to(format!("{id}|{line}").as_bytes(), "127.0.0.1:7009"))?;
         let patience = TimeSpec::from_duration(Duration::from_millis(patience));
         timer.set(Expiration::OneShot(patience), TimerSetTimeFlags::empty())?;
         loop {
@@ -38,7 +38,7 @@ fn ask(sock: &UdpSocket, timer: &TimerFd, id: u32, line: &str) -> nix::Result<Op
             })?;
             if answered {
                 let mut buf = [0; 1024];
-                let (n, _) = again(|| Ok(sock.recv_from(&mut buf)?))?;
+                let (n, _) = again(|| sock.recv_from(&mut buf))?;
                 let answer = String::from_utf8_lossy(&buf[..n]);
                 if let Some(answer) = answer.strip_prefix(&format!("{id}|")) {
                     return Ok(Some(answer.into()));

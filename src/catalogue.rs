@@ -17,7 +17,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::error::{Error, Result};
-use crate::grade::{self, Check};
+use crate::grade::{self, About, Check, Question};
 use crate::scenario::{self, Place, Plan};
 
 /// The lab's root: the nearest of `from` and the folders above it with `lessons/` and Cargo.toml.
@@ -235,6 +235,9 @@ pub struct Lesson {
     /// Whether a socket that only the end of its process closes is more than a note.
     pub closes_before_exit: bool,
     pub exercise: Exercise,
+    /// What is to be predicted, if that is the exercise.
+    pub prediction: Option<Prediction>,
+    questions: Vec<WrittenQuestion>,
     /// The file's path from the lab's root, for messages.
     file: PathBuf,
     /// The file's text, for the line of a span.
@@ -256,6 +259,9 @@ pub struct Role {
     /// The lines that it finds on its standard input, one at each quiet moment; then end of file.
     #[serde(default)]
     pub stdin: Vec<String>,
+    /// The rows of the sources whose program this is: `S4.6`.
+    #[serde(default)]
+    pub plays: Vec<String>,
 }
 
 fn yes() -> bool {
@@ -269,9 +275,13 @@ pub struct Demo {
     pub variant: Option<Spanned<String>>,
     /// What it shows, in words.
     pub says: Option<String>,
+    /// The file of its program within the lesson's folder: `demo.rs`, `mistakes/stops-early.rs`.
+    pub program: Spanned<String>,
     pub roles: Vec<Role>,
     /// What the world does meanwhile, one step at each quiet moment: `server: stdin("hi")`, `A: connect(:9999)`.
     pub steps: Vec<Spanned<String>>,
+    /// The rows of the sources that can be seen in its recording: `S4.28`.
+    pub shows: Vec<String>,
 }
 
 impl Demo {
@@ -355,6 +365,16 @@ pub enum Expect {
     Prints(Vec<Spanned<String>>),
 }
 
+/// An exercise that is no program: what will a demo do? Its answers stand in `predict.toml`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prediction {
+    /// The lesson whose demo is asked about, by its name; none: this one.
+    pub of: Option<Spanned<String>>,
+    /// A recording in the lesson's folder that the questions about `claims` are about.
+    pub recording: Spanned<String>,
+}
+
 /// The learner's part.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -380,9 +400,16 @@ impl Lesson {
         format!("lesson-{}", self.name)
     }
 
-    /// The name of the demo's binary.
-    pub fn demo_bin(&self) -> &str {
-        &self.name
+    /// The name of the binary of a file of this lesson: `12-half-close-mistake-closes-early` of
+    /// `mistakes/closes-early.rs`. The demo's is the lesson's own.
+    pub fn bin(&self, file: &str) -> String {
+        let stem = file.strip_suffix(".rs").unwrap_or(file);
+        let kind = match stem.split_once('/') {
+            None if stem == "demo" => return self.name.clone(),
+            None => stem.to_owned(),
+            Some((folder, stem)) => format!("{}-{stem}", folder.trim_end_matches('s')),
+        };
+        format!("{}-{}", self.name, kind.replace('.', "-"))
     }
 
     /// The demo, or this variant of it.
@@ -407,9 +434,9 @@ impl Lesson {
         })
     }
 
-    /// What the world does while the demo plays, if anything.
+    /// What the world does while the demo plays; of the plain demo, if anything.
     pub fn demo_plan(&self, demo: &Demo) -> Result<Option<Plan>> {
-        if demo.steps.is_empty() {
+        if demo.steps.is_empty() && demo.variant.is_none() {
             return Ok(None);
         }
         let name = demo.variant.as_ref().map_or("demo", |name| name.as_ref());
@@ -422,9 +449,31 @@ impl Lesson {
         Ok(Some(plan))
     }
 
-    /// The name of the exercise's binary.
-    pub fn exercise_bin(&self) -> String {
-        format!("{}-exercise", self.name)
+    /// Whether there is an exercise to check.
+    pub fn is_graded(&self) -> bool {
+        self.grades.is_some() || self.prediction.is_some()
+    }
+
+    /// What is to be predicted, with patterns read.
+    pub fn questions(&self) -> Result<Vec<Question>> {
+        let question = |written: &WrittenQuestion| {
+            let WrittenQuestion { id, asks, hint, calls, descriptor, state, wrong } = written;
+            let mut about = Vec::new();
+            about.extend(calls.iter().map(|role| Ok(About::Calls(role.clone()))));
+            about.extend(descriptor.iter().map(|it| Ok(About::Descriptor(self.pattern(it)?))));
+            about.extend(state.iter().map(|state| Ok(About::State(state.clone()))));
+            about.extend(wrong.iter().map(|claims| {
+                let claims = claims.iter().map(|claim| self.pattern(claim));
+                Ok(About::Wrong(claims.collect::<Result<_>>()?))
+            }));
+            let (Some(about), true) = (about.pop(), about.is_empty()) else {
+                let why = "a question needs one of `calls`, `descriptor`, `state` and `wrong`";
+                return Err(self.error_at(id, why));
+            };
+            let (id, asks, hint) = (id.as_ref().clone(), asks.clone(), hint.clone());
+            Ok(Question { id, asks, hint, about: about? })
+        };
+        self.questions.iter().map(question).collect()
     }
 
     /// The role of this name.
@@ -507,14 +556,18 @@ impl Lesson {
         let mut demos = vec![Demo {
             variant: None,
             says: None,
+            program: Spanned::new(0..0, "demo.rs".into()),
             roles: written.role.clone(),
             steps: written.demo.steps,
+            shows: written.demo.shows,
         }];
         demos.extend(written.variant.into_iter().map(|it| Demo {
             variant: Some(it.name),
             says: it.says,
+            program: it.program.unwrap_or_else(|| Spanned::new(0..0, "demo.rs".into())),
             roles: if it.role.is_empty() { written.role.clone() } else { it.role },
             steps: it.steps,
+            shows: it.shows,
         }));
         let mut lesson = Lesson {
             number: name.number,
@@ -532,6 +585,8 @@ impl Lesson {
             baseline_off: written.baseline_off,
             closes_before_exit: written.closes_before_exit,
             exercise: written.exercise,
+            prediction: written.prediction,
+            questions: written.question,
             file,
             source,
         };
@@ -667,10 +722,17 @@ impl Lesson {
                 let why = "the first role starts at once: it has no `after`";
                 return Err(self.error_at(after, why));
             }
+            let program = demo.program.as_ref();
+            if program != "demo.rs" && !self.folder.join(program).is_file() {
+                let why = format!("the lesson has no file `{program}`");
+                return Err(self.error_at(&demo.program, why));
+            }
             self.demo_plan(demo)?;
         }
         self.once("scenario", self.scenarios.iter().map(|scenario| &scenario.name))?;
         self.once("rule", self.rules.iter().map(|rule| &rule.id))?;
+        self.once("question", self.questions.iter().map(|question| &question.id))?;
+        self.questions()?;
         for name in
             grades.into_iter().chain(self.scenarios.iter().filter_map(|it| it.role.as_ref()))
         {
@@ -742,6 +804,21 @@ struct Written {
     closes_before_exit: bool,
     #[serde(default)]
     exercise: Exercise,
+    prediction: Option<Prediction>,
+    #[serde(default)]
+    question: Vec<WrittenQuestion>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenQuestion {
+    id: Spanned<String>,
+    asks: String,
+    hint: Option<String>,
+    calls: Option<String>,
+    descriptor: Option<Spanned<String>>,
+    state: Option<String>,
+    wrong: Option<Vec<Spanned<String>>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -749,6 +826,8 @@ struct Written {
 struct WrittenDemo {
     #[serde(default)]
     steps: Vec<Spanned<String>>,
+    #[serde(default)]
+    shows: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -756,11 +835,14 @@ struct WrittenDemo {
 struct WrittenVariant {
     name: Spanned<String>,
     says: Option<String>,
+    program: Option<Spanned<String>>,
     /// In place of the lesson's; none: those.
     #[serde(default)]
     role: Vec<Role>,
     #[serde(default)]
     steps: Vec<Spanned<String>>,
+    #[serde(default)]
+    shows: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -877,7 +959,12 @@ hints   = ["…", "…", "…"]
             ]
         );
         assert_eq!(lesson.demo_plan(lesson.demo(None).unwrap()).unwrap().unwrap().name, "demo");
-        assert_eq!(lesson.demo_plan(lesson.demo(Some("glued")).unwrap()).unwrap(), None);
+        assert_eq!(
+            lesson.demo_plan(lesson.demo(Some("glued")).unwrap()).unwrap().unwrap().name,
+            "glued"
+        );
+        let error = message(&source.replace("says = ", "program = \"x.rs\"\nsays = "));
+        assert_eq!(error, "lessons/01-one-shot/lesson.toml:9: the lesson has no file `x.rs`");
         let error = lesson.demo(Some("split")).unwrap_err().to_string();
         assert_eq!(error, "01-one-shot has no variant `split`, but glued, alone");
         let error = parse(PLAIN).unwrap().demo(Some("split")).unwrap_err().to_string();

@@ -50,6 +50,9 @@ pub struct Recording {
     /// What the outside world did, in order: a scenario's steps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
+    /// The network's sockets at each moment when nobody could move, if that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quiet: Vec<Quiet>,
     /// Reserved for the packets seen on the wire.
     #[serde(default)]
     pub packets: Vec<serde_json::Value>,
@@ -394,12 +397,27 @@ pub struct Step {
     pub states: Vec<SocketState>,
 }
 
+/// The network's sockets at a moment when nobody could move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quiet {
+    /// The `seq` of the last event before it.
+    pub after: u64,
+    pub sockets: Vec<SocketState>,
+}
+
 /// What the kernel says of a socket at a quiet moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SocketState {
-    /// `None`: no process owns it any more.
+    /// `None`: no program of the recording has it, or has had it.
     pub socket: Option<SocketId>,
-    /// As ss(8) and RFC 9293 name it: `LISTEN`, `ESTABLISHED`, `FIN-WAIT-2`, `CLOSE-WAIT` …; `CLOSED` once it is gone.
+    /// Whether no process owns it: not any more, or not yet, since it waits to be accepted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub orphan: bool,
+    /// `tcp` or `udp`.
+    #[serde(default = "tcp")]
+    pub protocol: Cow<'static, str>,
+    /// As RFC 9293 names it: `LISTEN`, `ESTABLISHED`, `FIN-WAIT-2`, `CLOSE-WAIT` …; `CLOSED` once it is gone. Of
+    /// UDP `ESTABLISHED` if it is connected, else `UNCONN`, as ss(8) has it.
     pub state: String,
     pub local: SockAddr,
     pub remote: SockAddr,
@@ -407,6 +425,10 @@ pub struct SocketState {
     pub receive_queue: u32,
     /// Bytes that were not acknowledged; for a listener, the most that may wait.
     pub send_queue: u32,
+}
+
+fn tcp() -> Cow<'static, str> {
+    "tcp".into()
 }
 
 /// How a run ended, as a whole and for each role.

@@ -538,6 +538,29 @@ fn a_saved_recording_is_shown_as_the_run_itself_was() {
 }
 
 #[test]
+fn sockets_are_listed_at_each_moment_when_everybody_waits() {
+    let listed = said(lab().current_dir(root()).args(["run", "2", "--sockets"]));
+    let (_, tables) = listed.split_once("\nsockets after step ").expect("a table");
+    let words: Vec<Vec<&str>> =
+        tables.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words[1][..3], ["Netid", "State", "Recv-Q"]);
+    // The server closed first, twice, and still listens.
+    let states: Vec<&str> = words[2..].iter().map(|line| line[1]).collect();
+    assert_eq!(states, ["LISTEN", "TIME-WAIT", "TIME-WAIT"]);
+    assert_eq!(words[2][6..], ["server:", "listener"]);
+    let netstat = said(lab().current_dir(root()).args(["run", "2", "--sockets=netstat"]));
+    assert_eq!(netstat.matches("TIME_WAIT").count(), 2, "{netstat}");
+
+    let json = said(lab().current_dir(root()).args(["run", "2", "--sockets", "--as", "json"]));
+    let json: Json = serde_json::from_str(&json).unwrap();
+    let quiet = json["quiet"].as_array().unwrap();
+    assert_eq!(quiet[0]["sockets"][0]["state"], "LISTEN");
+    assert!(
+        !said(lab().current_dir(root()).args(["run", "2", "--as", "json"])).contains("\"quiet\"")
+    );
+}
+
+#[test]
 fn jsonl_is_an_event_a_line() {
     let lines = said(lab().args(["run", "1", "--as", "jsonl"]).current_dir(root()));
     let seqs: Vec<u64> = lines

@@ -114,6 +114,7 @@ impl Run {
             },
             sandbox: sandbox::Settings::default(),
             live: false,
+            watch: false,
             scenario: Some(Scene { plan: self.plan(), seed: self.seed }),
         };
         let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"))

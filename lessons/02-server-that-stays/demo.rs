@@ -37,7 +37,7 @@ fn server() -> Result<()> {
         // What goes wrong with one client is told and ends with that client.
         // A `?` here would end the service for all the others.
         if let Err(error) = answer(&conn) {
-            eprintln!("{error}");
+            perror(&error);
         }
 
         // All ways out of `answer` come by here.

@@ -20,10 +20,10 @@ use crate::timeline::timeline;
 use crate::tracer;
 
 use super::Outcome;
-use super::check::build;
 use super::output::{ColorChoice, to_stdout};
+use super::predict::Predictor;
 use super::record::request;
-use super::run::{parts, scene, working_folder};
+use super::run::{build, parts, scene, working_folder};
 
 #[derive(Args)]
 pub struct Audit {
@@ -58,7 +58,6 @@ enum Must {
 struct Program {
     /// `mistakes/steps-met.rs`.
     file: String,
-    bin: String,
     must: Must,
 }
 
@@ -70,7 +69,7 @@ impl Audit {
         let catalogue = Catalogue::open(&catalogue::root(&working_folder()?)?)?;
         let mut faults = 0;
         for lesson in self.lessons(&catalogue)? {
-            let found = self.lesson(catalogue.root(), &lesson, color)?;
+            let found = self.lesson(&catalogue, &lesson, color)?;
             for fault in &found {
                 to_stdout(&format!("{}: {fault}\n", lesson.name));
             }
@@ -94,34 +93,30 @@ impl Audit {
     }
 
     /// What is wrong with a lesson, in words.
-    fn lesson(&self, root: &Path, lesson: &Lesson, color: ColorChoice) -> Result<Vec<String>> {
-        let mut faults = self.demos(root, lesson, color)?;
-        if lesson.grades.is_none() {
+    fn lesson(
+        &self,
+        catalogue: &Catalogue,
+        lesson: &Lesson,
+        color: ColorChoice,
+    ) -> Result<Vec<String>> {
+        let mut faults = self.demos(catalogue.root(), lesson, color)?;
+        if !lesson.is_graded() {
             return Ok(faults);
         }
         let programs = programs(lesson)?;
         let mut told = String::new();
         for program in &programs {
-            let binary = match build(root, lesson, &program.bin, color) {
-                Ok(binary) => binary,
+            let grade = match self.grader(catalogue, lesson, program, color) {
+                Ok(grade) => grade,
                 Err(error @ Error::Build { .. }) => {
                     faults.push(format!("{}: {error}", program.file));
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            let replay = format!("lab check {}", lesson.number);
-            let mut check = Checked::new(lesson, replay)?;
-            check.play_by(|role| vec![binary.clone(), role.into()]);
-            check.source = Some(lesson.places());
-            check.seed = self.seed;
-            check.jobs = self
-                .jobs
-                .or_else(|| std::thread::available_parallelism().ok())
-                .map_or(1, |jobs| jobs.get());
-            let first = graded(lesson, &check);
+            let first = grade()?;
             for time in 2..=self.times.get() {
-                if let Some(other) = other_than(&first, &graded(lesson, &check)) {
+                if let Some(other) = other_than(&first, &grade()?) {
                     faults.push(format!("{}: time {time} differs in {other}", program.file));
                     break;
                 }
@@ -136,11 +131,36 @@ impl Audit {
         Ok(faults)
     }
 
+    /// What grades one of a lesson's programs, or answers, as often as it is asked.
+    fn grader<'a>(
+        &self,
+        catalogue: &Catalogue,
+        lesson: &'a Lesson,
+        program: &'a Program,
+        color: ColorChoice,
+    ) -> Result<Box<dyn Fn() -> Result<Graded> + 'a>> {
+        if lesson.prediction.is_some() {
+            let predictor = Predictor::new(catalogue, lesson, color)?;
+            return Ok(Box::new(move || {
+                let cells = vec![predictor.judge(&program.file)?];
+                Ok(Graded::new(lesson.number, &lesson.name, cells))
+            }));
+        }
+        let binary = build(catalogue.root(), lesson, &program.file, color)?;
+        let mut check = Checked::new(lesson, format!("lab check {}", lesson.number))?;
+        check.play_by(|role| vec![binary.clone(), role.into()]);
+        check.source = Some(lesson.places());
+        check.seed = self.seed;
+        let jobs = self.jobs.or_else(|| std::thread::available_parallelism().ok());
+        check.jobs = jobs.map_or(1, |jobs| jobs.get());
+        Ok(Box::new(move || Ok(graded(lesson, &check))))
+    }
+
     /// The demo and its variants, as their golden timelines have them.
     fn demos(&self, root: &Path, lesson: &Lesson, color: ColorChoice) -> Result<Vec<String>> {
-        let binary = build(root, lesson, lesson.demo_bin(), color)?;
         let mut faults = Vec::new();
         for demo in &lesson.demos {
+            let binary = build(root, lesson, demo.program.as_ref(), color)?;
             faults.extend(self.demo(lesson, demo, &binary)?);
         }
         Ok(faults)
@@ -189,30 +209,31 @@ impl Audit {
 
 /// The exercise, the solutions and the mistakes of a lesson, in the order of their names.
 fn programs(lesson: &Lesson) -> Result<Vec<Program>> {
-    let ids: Vec<String> = lesson.rules.iter().map(|rule| rule.id.as_ref().clone()).collect();
+    let rules = lesson.rules.iter().map(|rule| rule.id.as_ref().clone());
+    let ids = rules.chain(lesson.questions()?.into_iter().map(|question| question.id)).collect();
     let must = match &lesson.exercise.breaks {
         Some(rule) => Must::FailBy(rule.as_ref().clone()),
         None => Must::FailByOneOf(ids),
     };
-    let mut all = vec![Program { file: "exercise.rs".into(), bin: lesson.exercise_bin(), must }];
-    for (folder, kind) in [("solutions", "solution"), ("mistakes", "mistake")] {
-        for stem in stems(&lesson.folder.join(folder))? {
-            let must = match kind {
-                "solution" => Must::Pass,
+    let (exercise, end) = match lesson.prediction {
+        Some(_) => ("predict.toml", "toml"),
+        None => ("exercise.rs", "rs"),
+    };
+    let mut all = vec![Program { file: exercise.into(), must }];
+    for folder in ["solutions", "mistakes"] {
+        for stem in stems(&lesson.folder.join(folder), end)? {
+            let must = match folder {
+                "solutions" => Must::Pass,
                 _ => Must::FailBy(stem.split('.').next().unwrap_or(&stem).to_owned()),
             };
-            all.push(Program {
-                file: format!("{folder}/{stem}.rs"),
-                bin: format!("{}-{kind}-{}", lesson.name, stem.replace('.', "-")),
-                must,
-            });
+            all.push(Program { file: format!("{folder}/{stem}.{end}"), must });
         }
     }
     Ok(all)
 }
 
-/// The names of the Rust files in a folder, without their end; none if there is no such folder.
-fn stems(folder: &PathBuf) -> Result<Vec<String>> {
+/// The names of the files with this end in a folder, without it; none if there is no such folder.
+fn stems(folder: &PathBuf, end: &str) -> Result<Vec<String>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -221,7 +242,7 @@ fn stems(folder: &PathBuf) -> Result<Vec<String>> {
     let mut stems = Vec::new();
     for entry in entries {
         let path = entry.map_err(|error| Error::file("read", folder, &error))?.path();
-        if path.extension().is_some_and(|end| end == "rs") {
+        if path.extension().is_some_and(|it| it == end) {
             stems.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
         }
     }
@@ -288,9 +309,10 @@ fn uncaught(lesson: &Lesson, programs: &[Program]) -> Result<Vec<String>> {
         };
         programs.iter().any(|program| is_named(&program))
     };
-    let rules = lesson.grading()?.rules;
-    let bare = rules.iter().filter(|rule| !named(&rule.id));
-    Ok(bare.map(|rule| format!("no mistake is named after the rule `{}`", rule.id)).collect())
+    let rules = lesson.grading()?.rules.into_iter().map(|rule| rule.id);
+    let ids = rules.chain(lesson.questions()?.into_iter().map(|question| question.id));
+    let bare = ids.filter(|id| !named(id));
+    Ok(bare.map(|id| format!("no mistake is named after the rule `{id}`")).collect())
 }
 
 /// A golden file below its header.

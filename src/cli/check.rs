@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::cargo;
 use crate::catalogue::{self, Catalogue, Lesson};
 use crate::error::{Error, Result};
 use crate::grade::{Cell, Finding, Grade, Graded, Judgement, Report, Verdict};
@@ -16,7 +15,8 @@ use crate::tracer::weather::Weather;
 
 use super::Outcome;
 use super::output::{self, ColorChoice, to_stdout};
-use super::run::working_folder;
+use super::predict::Predictor;
+use super::run::{build, working_folder};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -94,7 +94,7 @@ impl Check {
             text.push_str(&part);
         };
         for lesson in &lessons {
-            let graded = self.lesson(catalogue.root(), lesson, color, paint, &mut say)?;
+            let graded = self.lesson(&catalogue, lesson, color, paint, &mut say)?;
             report.lessons.push(graded);
         }
         if report.lessons.len() > 1 {
@@ -121,7 +121,7 @@ impl Check {
     fn lessons(&self, catalogue: &Catalogue) -> Result<Vec<Lesson>> {
         if self.all {
             let all = catalogue.read_all().into_iter().collect::<Result<Vec<_>>>()?;
-            return Ok(all.into_iter().filter(|lesson| lesson.grades.is_some()).collect());
+            return Ok(all.into_iter().filter(|lesson| lesson.is_graded()).collect());
         }
         if self.lessons.is_empty() {
             let first = catalogue.names().first();
@@ -141,26 +141,33 @@ impl Check {
         }
         // A range may reach over lessons that have nothing to check; who names one hears of it.
         if lessons.len() > 1 {
-            lessons.retain(|lesson| lesson.grades.is_some());
+            lessons.retain(Lesson::is_graded);
         }
         Ok(lessons)
     }
 
     fn lesson(
         &self,
-        root: &Path,
+        catalogue: &Catalogue,
         lesson: &Lesson,
         color: ColorChoice,
         paint: bool,
         say: &mut impl FnMut(String),
     ) -> Result<Graded> {
         let mut graded = Graded::new(lesson.number, &lesson.name, Vec::new());
+        if lesson.prediction.is_some() {
+            self.predicts(lesson)?;
+            let predictor = Predictor::new(catalogue, lesson, color)?;
+            graded.cells.push(predictor.judge("predict.toml")?);
+            say(verdict::head(&graded, paint) + &verdict::fair(&graded, paint));
+            return Ok(graded);
+        }
         // What is wrong with the lesson or the command line is told before anything is built.
         let mut check = Checked::new(lesson, self.replay(lesson))?;
         let foreign = self.foreign(lesson, &check)?;
         self.narrow(&mut check, &foreign)?;
         if foreign.is_empty() {
-            match build(root, lesson, &lesson.exercise_bin(), color) {
+            match build(catalogue.root(), lesson, "exercise.rs", color) {
                 Ok(binary) => {
                     check.source = Some(lesson.places());
                     check.play_by(|role| vec![binary.clone(), role.into()]);
@@ -186,6 +193,17 @@ impl Check {
         graded.cells.extend(foul);
         say(verdict::foul(&graded, paint));
         Ok(graded)
+    }
+
+    /// Fails if what is asked for does not go with a prediction.
+    fn predicts(&self, lesson: &Lesson) -> Result<()> {
+        if self.bin.is_none() && self.role.is_empty() && self.scenario.is_none() {
+            return Ok(());
+        }
+        Err(Error::Usage {
+            why: format!("lesson {} asks for a prediction, not for a program", lesson.name),
+            next: format!("lab check {}", lesson.number),
+        })
     }
 
     /// The command that makes this check again.
@@ -265,13 +283,6 @@ impl Check {
             names.iter().map(|name| shell_words::quote(name).into_owned()).collect();
         Err(Error::Usage { why, next: format!("--scenario with one of {}", names.join(", ")) })
     }
-}
-
-/// Builds one of a lesson's programs.
-pub fn build(root: &Path, lesson: &Lesson, bin: &str, color: ColorChoice) -> Result<String> {
-    let package = lesson.package();
-    let program = cargo::Program { root, package: &package, bin };
-    Ok(cargo::build(&program, color.into())?.to_string_lossy().into_owned())
 }
 
 /// A command as a shell splits it; no shell runs it.

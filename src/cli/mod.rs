@@ -10,6 +10,7 @@ mod explain;
 mod list;
 mod output;
 mod pages;
+mod predict;
 mod record;
 mod request;
 mod run;

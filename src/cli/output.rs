@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::error::{Error, Result};
 use crate::event::Recording;
 use crate::pattern::CallPattern;
-use crate::render::{json, strace, text};
+use crate::render::{json, sockets, strace, text};
 use crate::timeline::timeline;
 
 /// When to use colour.
@@ -62,8 +62,15 @@ pub enum Format {
     Strace,
 }
 
+/// Whose list of sockets is imitated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Tool {
+    Ss,
+    Netstat,
+}
+
 /// Options of every command that draws.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Drawing {
     /// How to draw it
     #[arg(long = "as", value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
@@ -74,6 +81,9 @@ pub struct Drawing {
     /// Show only calls that match, as in `_: recv(..) = 0`
     #[arg(long, value_name = "PATTERN")]
     pub only: Option<String>,
+    /// How to list the sockets below a timeline, if at all.
+    #[arg(skip)]
+    pub sockets: Option<Tool>,
 }
 
 impl Drawing {
@@ -106,7 +116,11 @@ impl Drawing {
                 if let Some(pattern) = pattern {
                     timeline.rows.retain(|row| pattern.matches(row) || pattern.matches_begun(row));
                 }
-                text::text(&timeline, &self.style(color))
+                let sockets = self.sockets.map(|tool| match tool {
+                    Tool::Ss => sockets::sockets(&timeline, sockets::Tool::Ss),
+                    Tool::Netstat => sockets::sockets(&timeline, sockets::Tool::Netstat),
+                });
+                text::text(&timeline, &self.style(color)) + &sockets.unwrap_or_default()
             }
         };
         self.put(&drawn)

@@ -1,5 +1,7 @@
 //! `lab run LESSON`: play the demo and print its timeline.
 
+use std::path::Path;
+
 use clap::Args;
 
 use crate::cargo;
@@ -10,7 +12,7 @@ use crate::play::{Begin, Input, Part, Request, Scene};
 use crate::tracer::launch::Streams;
 
 use super::Outcome;
-use super::output::{ColorChoice, Drawing};
+use super::output::{ColorChoice, Drawing, Tool};
 use super::record::{Recorder, record, request};
 
 #[derive(Args)]
@@ -22,6 +24,9 @@ pub struct Run {
     /// Play this variant of the demo
     #[arg(long, value_name = "NAME")]
     variant: Option<String>,
+    /// List the sockets at each moment when everybody waits, as ss or as netstat does
+    #[arg(long, value_enum, value_name = "TOOL", num_args = 0..=1, require_equals = true, default_missing_value = "ss")]
+    sockets: Option<Tool>,
     #[command(flatten)]
     recorder: Recorder,
     #[command(flatten)]
@@ -37,13 +42,19 @@ impl Run {
         let demo = lesson.demo(self.variant.as_deref())?;
         check_starts(&lesson, demo)?;
         let scene = scene(&lesson, demo)?;
-        let (package, bin) = (lesson.package(), lesson.demo_bin());
-        let program = cargo::Program { root: &root, package: &package, bin };
-        let binary = cargo::build(&program, color.into())?.to_string_lossy().into_owned();
+        let binary = build(&root, &lesson, demo.program.as_ref(), color)?;
         let settings = self.recorder.settings(Streams::Own, false);
         let request = request(Some(lesson.name.clone()), parts(demo, &binary), settings);
-        record(Request { scenario: scene, ..request }, &self.drawing, color)
+        let request = Request { scenario: scene, watch: self.sockets.is_some(), ..request };
+        record(request, &Drawing { sockets: self.sockets, ..self.drawing.clone() }, color)
     }
+}
+
+/// Builds one of a lesson's programs, by its file.
+pub fn build(root: &Path, lesson: &Lesson, file: &str, color: ColorChoice) -> Result<String> {
+    let (package, bin) = (lesson.package(), lesson.bin(file));
+    let program = cargo::Program { root, package: &package, bin: &bin };
+    Ok(cargo::build(&program, color.into())?.to_string_lossy().into_owned())
 }
 
 /// Fails if a role waits for a pattern that cannot be read: before anything is built.

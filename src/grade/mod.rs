@@ -20,6 +20,7 @@
 
 mod checks;
 mod closings;
+mod predictions;
 mod report;
 mod rules;
 mod run;
@@ -31,6 +32,7 @@ use std::str::FromStr;
 
 pub use self::checks::Check;
 pub use self::closings::{Closing, How, closings};
+pub use self::predictions::{About, Answers, Question, answers, predictions};
 pub use self::report::{Broken, Cell, Graded, Report};
 pub use self::run::{Run, Unmet};
 use crate::error::Error;

@@ -167,6 +167,7 @@ impl Check {
             },
             sandbox: sandbox::Settings { confine: true, ..sandbox::Settings::default() },
             live: false,
+            watch: false,
             scenario: Some(Scene { plan: plan.clone(), seed: self.seed }),
         };
         play(&request, &mut |_| {})

@@ -25,7 +25,9 @@ use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::event::{End, Event, Isolation, Recording, Role, Schedule, Socket, Step, VERSION};
+use crate::event::{
+    End, Event, Isolation, Quiet, Recording, Role, Schedule, Socket, Step, VERSION,
+};
 use crate::pattern::CallPattern;
 use crate::scenario::Plan;
 use crate::{sandbox, tracer};
@@ -42,6 +44,9 @@ pub struct Request {
     pub sandbox: sandbox::Settings,
     /// Whether each event is wanted at once rather than when nobody can move.
     pub live: bool,
+    /// Whether the sockets of the network are looked at whenever nobody can move.
+    #[serde(default)]
+    pub watch: bool,
     /// What the outside world does, if anything.
     #[serde(default)]
     pub scenario: Option<Scene>,
@@ -97,6 +102,7 @@ pub enum Input {
 enum Told {
     Isolation(Isolation),
     Event(Box<Event>),
+    Quiet(Quiet),
     End { sockets: Vec<Socket>, steps: Vec<Step>, end: End },
     Failure { message: String, next: Option<String> },
 }
@@ -114,7 +120,7 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
     let (mut child, told) = start_worker(request)?;
     let forwarding = Forwarding::to(child.id() as i32);
     let mut isolation = Isolation::default();
-    let mut events = Vec::new();
+    let (mut events, mut quiet) = (Vec::new(), Vec::new());
     let mut ending = None;
     for line in BufReader::new(std::fs::File::from(told)).split(b'\n') {
         let Ok(line) = line else { break };
@@ -124,6 +130,7 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
                 see(&event);
                 events.push(*event);
             }
+            Ok(Told::Quiet(moment)) => quiet.push(moment),
             Ok(Told::End { sockets, steps, end }) => ending = Some((sockets, steps, end)),
             Ok(Told::Failure { message, next }) => {
                 drop(forwarding);
@@ -158,6 +165,7 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
         roles: request.roles.iter().map(Part::as_role).chain(request.peers()).collect(),
         sockets,
         events,
+        quiet,
         packets: Vec::new(),
         end,
     })

@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 use nix::errno::Errno;
 
 use crate::error::{Error, Result};
-use crate::event::{self, End, Ending, Event, Reason, RoleEnd, Schedule, Socket};
+use crate::event::{
+    self, End, Ending, Event, Quiet, Reason, RoleEnd, Schedule, Socket, SocketState,
+};
 use crate::pattern::CallPattern;
 use crate::timeline::Names;
 use crate::tracer::{self, Step, Tracer};
@@ -109,6 +111,8 @@ struct Run<'a> {
     line: Vec<u8>,
     /// The outside world, until the run is over.
     stage: Option<Stage>,
+    /// The sockets as they were last seen.
+    seen: Vec<SocketState>,
 }
 
 impl<'a> Run<'a> {
@@ -143,6 +147,7 @@ impl<'a> Run<'a> {
                 let variable = |name: &str| own(name).or_else(|| std::env::var(name).ok());
                 Stage::new(&scene.plan, scene.seed, &variable)
             }),
+            seen: Vec::new(),
         })
     }
 
@@ -164,6 +169,7 @@ impl<'a> Run<'a> {
                     }
                 }
                 Step::Quiet => {
+                    self.look(teller);
                     teller.flush();
                     if self.start_next_in_turn()?
                         || self.play_on()?
@@ -180,6 +186,7 @@ impl<'a> Run<'a> {
                 Step::Stop(reason) => break reason,
             }
         };
+        self.look(teller);
         let mut stage = self.stage.take();
         let steps = stage.as_mut().map(|stage| stage.steps(&mut self.tracer)).unwrap_or_default();
         let (events, mut end) = self.tracer.finish(reason);
@@ -239,6 +246,19 @@ impl<'a> Run<'a> {
             self.start_next_in_turn()?;
         }
         Ok(())
+    }
+
+    /// Tells how the sockets stand, if that is wanted and has changed.
+    fn look(&mut self, teller: &mut Teller) {
+        if !self.request.watch {
+            return;
+        }
+        self.tracer.rest();
+        let sockets = self.tracer.states();
+        if sockets != self.seen {
+            self.seen = sockets.clone();
+            teller.tell(&Told::Quiet(Quiet { after: self.tracer.seq(), sockets }));
+        }
     }
 
     /// Brings the scenario on; false if there is none, or it is over.

@@ -43,6 +43,9 @@ pub fn write(recording: &Recording) -> String {
     if !recording.steps.is_empty() {
         key("steps", lines(&recording.steps));
     }
+    if !recording.quiet.is_empty() {
+        key("quiet", lines(&recording.quiet));
+    }
     key("packets", lines(&recording.packets));
     key("end", line(&recording.end));
     out.push_str("\n}\n");

@@ -158,7 +158,12 @@ fn head(page: &mut Page, timeline: &Timeline) {
         (Schedule::Random, None) => "one at a time, any next".to_owned(),
     };
     match &timeline.lesson {
-        Some(lesson) => page.words(&format!("{lesson}: {order}"), Paint::Role),
+        Some(lesson) => {
+            // The plain demo needs no name.
+            let named = timeline.scenario.iter().filter(|name| *name != "demo");
+            let scenario: String = named.map(|name| format!(", {name}")).collect();
+            page.words(&format!("{lesson}{scenario}: {order}"), Paint::Role);
+        }
         None => {
             for role in timeline.roles.iter().filter(|role| !role.command.is_empty()) {
                 let command: Vec<String> = role.command.iter().map(|word| shown(word)).collect();

@@ -272,6 +272,8 @@ fn found(kind: &str, text: &str) -> Option<String> {
     let plan = checked(kind, text, 1).unwrap();
     let mut recording = sample::one_shot();
     let socket = |id, state: &str, receive_queue| SocketState {
+        orphan: false,
+        protocol: "tcp".into(),
         socket: Some(SocketId(id)),
         state: state.into(),
         local: SockAddr::Unspec,

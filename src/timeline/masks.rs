@@ -96,6 +96,15 @@ impl Masks {
         }
     }
 
+    /// As [`address`](Masks::address), with `*` for the port that is not there, as ss(8) has it.
+    pub fn endpoint(&mut self, addr: &SockAddr) -> String {
+        match addr {
+            SockAddr::Inet { ip, port: 0 } => format!("{ip}:*"),
+            SockAddr::Inet6 { ip, port: 0, .. } => format!("[{ip}]:*"),
+            other => self.address(other),
+        }
+    }
+
     /// A port: its number, or `P1` for one that the kernel chose.
     fn port(&mut self, port: u16) -> String {
         if !self.ports.contains(&port) {

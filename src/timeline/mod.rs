@@ -34,6 +34,8 @@ use crate::event::{
 pub struct Timeline {
     /// The lesson's whole name, or none for programs that were merely traced.
     pub lesson: Option<String>,
+    /// The variant or scenario that was played.
+    pub scenario: Option<String>,
     pub schedule: Schedule,
     pub seed: Option<u64>,
     pub isolation: Isolation,
@@ -42,6 +44,8 @@ pub struct Timeline {
     pub names: Names,
     /// In order; `rows[i].step` is `i + 1`.
     pub rows: Vec<Row>,
+    /// How the sockets stood at moments when nobody could move; none if nobody looked.
+    pub quiet: Vec<Quiet>,
     /// What was left out, by the event's `seq`, and why.
     pub dropped: Vec<(u64, Noise)>,
     pub end: Finish,
@@ -58,6 +62,30 @@ impl Timeline {
         let held = |row: &&Row| row.seq <= seq && seq <= row.last_seq && row.came_of(seq);
         self.rows.iter().rfind(held).map(|row| row.step)
     }
+}
+
+/// A moment when nobody could move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quiet {
+    /// The last step before it.
+    pub after: usize,
+    /// Without those that are gone.
+    pub sockets: Vec<SocketLine>,
+}
+
+/// A socket as ss(8) and netstat(8) list it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketLine {
+    /// `server: conn`; in parentheses if no process owns it any more; none if none does yet.
+    pub owner: Option<String>,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    /// As RFC 9293 names it; `UNCONN` of UDP.
+    pub state: String,
+    pub local: String,
+    pub remote: String,
+    pub receive_queue: u32,
+    pub send_queue: u32,
 }
 
 /// What is to be known of a role before its rows are read.
@@ -258,19 +286,57 @@ pub fn timeline(recording: &Recording) -> Timeline {
     }
     let rows = numbered(folded(rows));
 
+    let quiet = quiet(recording, &rows, &mut speaker);
     let end = finish(recording, &rows, &mut speaker);
     let roles = roles(recording);
     Timeline {
         lesson: recording.lesson.clone(),
+        scenario: recording.scenario.clone(),
         schedule: recording.schedule,
         seed: recording.seed,
         isolation: recording.isolation.clone(),
         roles,
         rows,
+        quiet,
         dropped: noise.into_iter().collect(),
         end,
         names,
     }
+}
+
+/// The sockets at each moment, with the names of the rows.
+fn quiet(recording: &Recording, rows: &[Row], speaker: &mut Speaker<'_>) -> Vec<Quiet> {
+    let began = |seq: u64| {
+        let event = recording.events.iter().find(|event| event.seq == seq);
+        event.and_then(|event| event.since).unwrap_or(seq.saturating_sub(1))
+    };
+    let place = |row: &Row| match row.kind {
+        RowKind::Waits { .. } => began(row.seq),
+        _ => row.last_seq,
+    };
+    let mut moments = Vec::new();
+    for moment in &recording.quiet {
+        let last = rows.iter().rfind(|row| place(row) <= moment.after);
+        let here = moment.sockets.iter().filter(|it| it.state != "CLOSED");
+        let sockets = here.map(|it| {
+            let owner = it.socket.and_then(|id| {
+                let role = &recording.socket(id)?.role;
+                let owner = format!("{role}: {}", speaker.names.of(id)?);
+                Some(if it.orphan { format!("({owner})") } else { owner })
+            });
+            SocketLine {
+                owner,
+                protocol: it.protocol.to_string(),
+                state: it.state.clone(),
+                local: speaker.masks.endpoint(&it.local),
+                remote: speaker.masks.endpoint(&it.remote),
+                receive_queue: it.receive_queue,
+                send_queue: it.send_queue,
+            }
+        });
+        moments.push(Quiet { after: last.map_or(0, |row| row.step), sockets: sockets.collect() });
+    }
+    moments
 }
 
 /// A point at which a row may stand.

@@ -51,6 +51,7 @@ impl Sample {
             scenario: None,
             weather: None,
             steps: Vec::new(),
+            quiet: Vec::new(),
             roles: roles
                 .iter()
                 .map(|name| Role {

@@ -77,8 +77,8 @@ pub trait Kernel {
     fn unix_peer(&self, inode: u64) -> Option<u64>;
     /// Whether a TCP socket whose inode `is_ours` has sent what is not acknowledged yet.
     fn has_unacknowledged(&self, is_ours: &dyn Fn(u64) -> bool) -> bool;
-    /// Every TCP socket of this network, with its inode: 0 where no process owns it any more, or not yet.
-    fn tcp_states(&self) -> Vec<(u64, SocketState)>;
+    /// Every TCP and UDP socket of this network, with its inode: 0 where no process owns it any more, or not yet.
+    fn states(&self) -> Vec<(u64, SocketState)>;
 }
 
 /// How a run is to be recorded.

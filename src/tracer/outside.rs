@@ -196,14 +196,14 @@ impl Tracer {
         self.clock.jump(moment);
     }
 
-    /// The TCP states of all sockets of the run, the named ones first; what events have spoken of and is in the
+    /// The states of all TCP and UDP sockets of the run, the named ones first; what events have spoken of and is in the
     /// kernel's table no more is `CLOSED`.
     pub fn states(&mut self) -> Vec<SocketState> {
-        let table = self.kernel.tcp_states();
+        let table = self.kernel.states();
         let mut states = Vec::new();
         for (inode, mut state) in table {
             let known = self.descriptors.iter().find(|(_, it)| {
-                inode != 0 && it.inode == Some(inode) && is_tcp(&it.kind)
+                inode != 0 && it.inode == Some(inode) && protocol(&it.kind).is_some()
                     || inode == 0
                         && it.endpoints.as_ref().is_some_and(|ends| same_ends(ends, &state))
             });
@@ -217,15 +217,18 @@ impl Tracer {
         let gone: Vec<SocketState> = self
             .descriptors
             .iter()
-            .filter(|(_, it)| is_tcp(&it.kind))
-            .filter_map(|(open, it)| Some((self.descriptors.known_id(open)?, it)))
-            .filter(|(id, _)| !states.iter().any(|state| state.socket == Some(*id)))
-            .map(|(id, it)| {
+            .filter_map(|(open, it)| {
+                Some((self.descriptors.known_id(open)?, it, protocol(&it.kind)?))
+            })
+            .filter(|(id, ..)| !states.iter().any(|state| state.socket == Some(*id)))
+            .map(|(id, it, protocol)| {
                 let (local, remote) =
                     it.endpoints.clone().unwrap_or((SockAddr::Unspec, SockAddr::Unspec));
                 let state = "CLOSED".into();
                 SocketState {
                     socket: Some(id),
+                    orphan: false,
+                    protocol: protocol.into(),
                     state,
                     local,
                     remote,
@@ -253,8 +256,13 @@ impl Tracer {
     }
 }
 
-fn is_tcp(kind: &Kind) -> bool {
-    matches!(kind, Kind::Socket { protocol, .. } if protocol == "IPPROTO_TCP")
+/// The protocol of a socket that the kernel's table has.
+fn protocol(kind: &Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Socket { protocol, .. } if protocol == "IPPROTO_TCP" => Some("tcp"),
+        Kind::Socket { protocol, .. } if protocol == "IPPROTO_UDP" => Some("udp"),
+        _ => None,
+    }
 }
 
 /// Whether a connection that no process owns is this one. The kernel shows an IPv4 connection of an IPv6 socket in

@@ -29,10 +29,10 @@ impl Sockets {
         Sockets { diag: Diag::open().ok() }
     }
 
-    /// Every TCP socket of the network with its inode: 0 where no process owns it any more, or not yet. None where
+    /// Every TCP and UDP socket of the network with its inode: 0 where no process owns it any more, or not yet. None where
     /// netlink is forbidden.
     pub fn states(&self) -> Vec<(u64, SocketState)> {
-        self.diag.as_ref().and_then(|diag| sock_diag::tcp_states(diag).ok()).unwrap_or_default()
+        self.diag.as_ref().and_then(|diag| sock_diag::states(diag).ok()).unwrap_or_default()
     }
 }
 
@@ -97,8 +97,8 @@ impl Kernel for Sockets {
         sock_diag::unix_peer(self.diag.as_ref()?, u32::try_from(inode).ok()?)
     }
 
-    fn tcp_states(&self) -> Vec<(u64, SocketState)> {
-        self.states()
+    fn states(&self) -> Vec<(u64, SocketState)> {
+        Sockets::states(self)
     }
 
     fn has_unacknowledged(&self, is_ours: &dyn Fn(u64) -> bool) -> bool {

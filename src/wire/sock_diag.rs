@@ -1,4 +1,4 @@
-//! The kernel's table of TCP sockets: states, queues, what is not acknowledged. sock_diag(7).
+//! The kernel's table of TCP and UDP sockets: states, queues, what is not acknowledged. sock_diag(7).
 //!
 //! The kernel tells it to anybody, of the network namespace that the question comes from. It shows sockets
 //! that no process owns any more, too: those in TIME-WAIT, and those that still have something to send. And those that
@@ -110,24 +110,27 @@ pub fn tcp_sockets(diag: &Diag) -> Result<Vec<TcpSocket>, Errno> {
     const STATES: u32 = 0xfff & !(1 << 6) & !(1 << 10);
     let mut sockets = Vec::new();
     for family in [libc::AF_INET, libc::AF_INET6] {
-        diag.ask(
-            libc::NLM_F_DUMP,
-            &tcp_request(family as u8, STATES, INET_DIAG_INFO),
-            |message| {
-                sockets.extend(read_tcp(message));
-            },
-        )?;
+        let request = request(family, libc::IPPROTO_TCP, STATES, INET_DIAG_INFO);
+        diag.ask(libc::NLM_F_DUMP, &request, |message| sockets.extend(read_tcp(message)))?;
     }
     Ok(sockets)
 }
 
-/// The state of every TCP socket of the namespace, of both families, with its inode: 0 where no process owns it.
-pub fn tcp_states(diag: &Diag) -> Result<Vec<(u64, SocketState)>, Errno> {
+/// The state of every TCP and UDP socket of the namespace, of both families, with its inode: 0 where no process owns it.
+pub fn states(diag: &Diag) -> Result<Vec<(u64, SocketState)>, Errno> {
     let mut states = Vec::new();
-    for family in [libc::AF_INET, libc::AF_INET6] {
-        diag.ask(libc::NLM_F_DUMP, &tcp_request(family as u8, u32::MAX, 0), |message| {
-            states.extend(read_state(message));
-        })?;
+    for protocol in [libc::IPPROTO_TCP, libc::IPPROTO_UDP] {
+        for family in [libc::AF_INET, libc::AF_INET6] {
+            let asked =
+                diag.ask(libc::NLM_F_DUMP, &request(family, protocol, u32::MAX, 0), |message| {
+                    states.extend(read_state(message, protocol));
+                });
+            match asked {
+                // A kernel without udp_diag still tells of TCP.
+                Err(Errno::ENOENT) if protocol == libc::IPPROTO_UDP => {}
+                other => other?,
+            }
+        }
     }
     Ok(states)
 }
@@ -135,10 +138,10 @@ pub fn tcp_states(diag: &Diag) -> Result<Vec<(u64, SocketState)>, Errno> {
 const INET_DIAG_INFO: u16 = 2;
 
 /// struct inet_diag_req_v2: linux/inet_diag.h. `states`: a bit each; `more`: an attribute that is wanted, or 0.
-fn tcp_request(family: u8, states: u32, more: u16) -> Vec<u8> {
+fn request(family: i32, protocol: i32, states: u32, more: u16) -> Vec<u8> {
     const SOCKET_ID: usize = 48;
     let more = if more == 0 { 0 } else { 1 << (more - 1) };
-    let mut request = vec![family, libc::IPPROTO_TCP as u8, more, 0];
+    let mut request = vec![family as u8, protocol as u8, more, 0];
     request.extend(states.to_ne_bytes());
     request.extend([0; SOCKET_ID]);
     request
@@ -157,7 +160,7 @@ fn read_tcp(message: &[u8]) -> Option<TcpSocket> {
 
 /// struct inet_diag_msg: family, state, timer, retransmissions, then struct inet_diag_sockid (ports in network byte
 /// order, addresses of 16 bytes each, interface, cookie), expiry, the two queues, uid, inode.
-fn read_state(message: &[u8]) -> Option<(u64, SocketState)> {
+fn read_state(message: &[u8], protocol: i32) -> Option<(u64, SocketState)> {
     let family = i32::from(*message.first()?);
     let end = |port: usize, addr: usize| -> Option<SockAddr> {
         let port = u16::from_be_bytes(message.get(port..port + 2)?.try_into().ok()?);
@@ -169,9 +172,14 @@ fn read_state(message: &[u8]) -> Option<(u64, SocketState)> {
         let [a, b, c, d, ..] = bytes;
         Some(SockAddr::Inet { ip: Ipv4Addr::new(a, b, c, d), port })
     };
+    let number = *message.get(1)?;
+    let is_tcp = protocol == libc::IPPROTO_TCP;
     let state = SocketState {
         socket: None,
-        state: state_name(*message.get(1)?).into(),
+        orphan: u32_at(message, 68)? == 0,
+        protocol: if is_tcp { "tcp" } else { "udp" }.into(),
+        // A datagram socket has no states; the kernel calls the one that is not connected closed.
+        state: if !is_tcp && number == TCP_CLOSE { "UNCONN" } else { state_name(number) }.into(),
         local: end(4, 8)?,
         remote: end(6, 24)?,
         receive_queue: u32_at(message, 56)?,
@@ -180,7 +188,9 @@ fn read_state(message: &[u8]) -> Option<(u64, SocketState)> {
     Some((u32_at(message, 68)?.into(), state))
 }
 
-/// A state by its name in ss(8) and RFC 9293; the numbers are those of net/tcp_states.h.
+const TCP_CLOSE: u8 = 7;
+
+/// A state by its name in RFC 9293; the numbers are those of net/tcp_states.h.
 fn state_name(state: u8) -> &'static str {
     match state {
         1 => "ESTABLISHED",
@@ -275,7 +285,7 @@ mod tests {
     fn once(is_so: impl Fn(&[(u64, SocketState)]) -> bool) -> Vec<(u64, SocketState)> {
         let began = std::time::Instant::now();
         loop {
-            let states = tcp_states(&Diag::open().unwrap()).unwrap();
+            let states = states(&Diag::open().unwrap()).unwrap();
             if is_so(&states) {
                 return states;
             }
@@ -354,11 +364,27 @@ mod tests {
     }
 
     #[test]
+    fn a_datagram_socket_is_in_the_table_connected_or_not() {
+        let one = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let two = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        two.connect(one.local_addr().unwrap()).unwrap();
+        two.send(b"five!").unwrap();
+        let states = states(&Diag::open().unwrap()).unwrap();
+        let of = |socket: &std::net::UdpSocket| {
+            let inode = u64::from(inode(socket));
+            let (_, state) = states.iter().find(|(it, _)| *it == inode).unwrap();
+            (state.protocol.clone(), state.state.clone(), state.receive_queue > 0)
+        };
+        assert_eq!(of(&one), ("udp".into(), "UNCONN".into(), true));
+        assert_eq!(of(&two), ("udp".into(), "ESTABLISHED".into(), false));
+    }
+
+    #[test]
     fn an_answer_that_is_cut_short_is_no_panic() {
         for length in 0..90 {
             let message = vec![0xff; length];
             let _ = read_tcp(&message);
-            let _ = read_state(&message);
+            let _ = read_state(&message, libc::IPPROTO_TCP);
             let _ = read_messages(&message, &mut |_| ());
         }
     }

@@ -229,9 +229,7 @@ pub fn only_server(server: fn() -> Result<()>) -> ExitCode {
 /// The exit status is 0 if it was done, 2 for a wrong command line, else 1.
 pub fn finish(done: Result<()>) -> ExitCode {
     let Err(error) = done else { return ExitCode::SUCCESS };
-    // One write: stderr has no buffer, and a message in pieces could mix with another program's.
-    // If it fails, there is nobody left to tell.
-    let _ = std::io::stderr().write_all(format!("error: {error}\n").as_bytes());
+    perror(&error);
     ExitCode::from(if matches!(error, Error::Usage { .. }) { 2 } else { 1 })
 }
 
@@ -259,6 +257,14 @@ pub fn time() -> f64 {
 /// The time as Python's `time.ctime()` writes it: `Tue Jan  1 00:00:00 2030`, in the zone of `TZ`.
 pub fn ctime() -> String {
     jiff::Zoned::now().strftime("%a %b %e %H:%M:%S %Y").to_string()
+}
+
+/// Tells an error to stderr, as `error: bind: EADDRINUSE: …`.
+///
+/// One write: stderr has no buffer, and a message in pieces could mix with another program's.
+pub fn perror(error: &Error) {
+    // If it fails, there is nobody left to tell.
+    let _ = std::io::stderr().write_all(format!("error: {error}\n").as_bytes());
 }
 
 /// The bytes as text, if they are UTF-8 to the last one.

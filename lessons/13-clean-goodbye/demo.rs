@@ -5,8 +5,6 @@
 //! client, and in good order: it ends its own direction, reads what is still
 //! on its way, and only then closes. `variants.rs` has other goodbyes.
 
-mod variants;
-
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
@@ -15,13 +13,12 @@ use std::time::Duration;
 
 use kit::*;
 
-pub const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9999);
+const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9999);
 
 fn main() -> ExitCode {
-    finish(role_of(variants::ROLES).and_then(|role| match role {
-        "server" => server(),
-        "client" => client(),
-        other => variants::play(other),
+    finish(role().and_then(|role| match role {
+        Role::Server => server(),
+        Role::Client => client(),
     }))
 }
 

@@ -1,18 +1,20 @@
-//! Lesson 13's other goodbyes, each a program of a few calls.
+//! Lesson 13's other goodbyes: programs of a few calls, each of which leaves in its own way.
+//!
+//! `lab run 13 --variant NAME` plays them; the variants' names and what they show stand in lesson.toml.
 
+use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
+use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use kit::*;
 
-use crate::ADDRESS;
+const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9999);
 
-pub const ROLES: [&str; 8] =
-    ["server", "client", "closes", "shuts-down", "one-shot", "wordy", "impatient", "sends-on"];
-
-pub fn play(role: &str) -> Result<()> {
-    match role {
+fn main() -> ExitCode {
+    let roles = ["closes", "shuts-down", "one-shot", "wordy", "impatient", "sends-on"];
+    finish(role_of(roles).and_then(|role| match role {
         "closes" => wakes(|sock| {
             // The number, behind the owner's back: kit's close would not let us.
             nix::unistd::close(sock.as_raw_fd())
@@ -23,7 +25,7 @@ pub fn play(role: &str) -> Result<()> {
         "wordy" => wordy(),
         "impatient" => impatient(),
         _ => sends_on(),
-    }
+    }))
 }
 
 /// A thread sleeps in recv; after a line of its user's, another one ends that socket.

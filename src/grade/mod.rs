@@ -252,21 +252,23 @@ pub fn grade(rules: &Rules, run: &Run<'_>) -> Verdict {
         return Verdict { result: Judgement::Undetermined { why }, findings: Vec::new() };
     }
     let (mut findings, mut missing) = (Vec::new(), Vec::new());
-    for rule in &rules.rules {
-        let here = run.recording.scenario.as_ref();
-        let meant =
+    let here = run.recording.scenario.as_ref();
+    let is_meant = |rule: &&Rule| {
+        let in_scenario =
             rule.scenarios.is_empty() || here.is_none_or(|name| rule.scenarios.contains(name));
-        if meant && rule.is_about(run.role) {
-            match rules::judge(rule, run, rules) {
-                Some((finding, true)) => missing.push(finding),
-                Some((finding, false)) => findings.push(finding),
-                None => {}
-            }
+        in_scenario && rule.is_about(run.role)
+    };
+    for rule in rules.rules.iter().filter(is_meant) {
+        match rules::judge(rule, run, rules) {
+            Some((finding, true)) => missing.push(finding),
+            Some((finding, false)) => findings.push(finding),
+            None => {}
         }
     }
     for check in &rules.baseline {
-        // What a lesson's own rule says of a check is said once.
-        if rules.rules.iter().all(|rule| rule.expect != Expect::Check(*check)) {
+        // What a lesson's own rule says of a check in this scenario is said once.
+        let is_own = |rule: &Rule| rule.expect == Expect::Check(*check);
+        if !rules.rules.iter().filter(is_meant).any(is_own) {
             match checks::judge(*check, run, rules) {
                 Some((finding, true)) => missing.push(finding),
                 Some((finding, false)) => findings.push(finding),

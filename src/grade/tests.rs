@@ -560,6 +560,21 @@ fn a_rule_of_one_scenario_is_not_asked_in_another() {
 }
 
 #[test]
+fn a_check_that_a_rule_asks_in_one_scenario_holds_in_the_others_too() {
+    let mut own = rule("ends-well", Expect::Check(Check::EndsOrServes));
+    let mut echo = accepted();
+    let panics = echo.recv(b"hello").close().ends(101);
+    let named = |own: &Rule| {
+        let rules = Rules { baseline: vec![Check::EndsOrServes], ..only(vec![own.clone()]) };
+        let findings = judged(&rules, &panics).findings;
+        findings.into_iter().map(|finding| finding.rule).collect::<Vec<_>>()
+    };
+    assert_eq!(named(&own), ["ends-well"]);
+    own.scenarios = vec!["a silent client".into()];
+    assert_eq!(named(&own), ["ends-or-serves"]);
+}
+
+#[test]
 fn a_deadlock_is_told_with_both_calls() {
     let recording = crate::timeline::sample::deadlock();
     let rules = Rules { baseline: Check::BASELINE.to_vec(), ..only(vec![]) };

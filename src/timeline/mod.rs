@@ -410,6 +410,18 @@ fn folded(rows: Vec<Row>) -> Vec<Row> {
                     join(before, &row);
                     continue;
                 }
+                // … N P N P: what brought nothing and what was printed of it go into the first two.
+                if let [.., (_, nothing), (_, print), (_, again)] = kept.as_mut_slice()
+                    && brings_nothing(nothing)
+                    && is_print(print)
+                    && alike(nothing, again)
+                    && alike(print, &row)
+                {
+                    join(nothing, again);
+                    join(print, &row);
+                    kept.pop();
+                    continue;
+                }
             }
             // … W E W E: the second pair goes into the first, which then is one row.
             RowKind::Wakes { since } if n >= 2 && kept[n - 1].0 == since => {
@@ -458,6 +470,22 @@ fn alike(a: &Row, b: &Row) -> bool {
         && a.data == b.data
         && a.note == b.note
         && said(a) == said(b)
+}
+
+/// Whether it asked a socket and got nothing: the end of the stream, or nothing yet.
+fn brings_nothing(row: &Row) -> bool {
+    let nothing = |answer: &Answer| {
+        answer.ret == 0 || answer.failure.as_ref().is_some_and(|it| it.name == "EAGAIN")
+    };
+    row.kind == RowKind::Call
+        && row.on_socket
+        && matches!(row.call.as_ref(), "read" | "readv" | "recv" | "recvfrom" | "recvmsg")
+        && row.answer.as_ref().is_some_and(nothing)
+}
+
+fn is_print(row: &Row) -> bool {
+    let to_user = |piece: &Piece| matches!(piece.text.as_str(), "stdout" | "stderr");
+    row.kind == RowKind::Call && row.call == "write" && row.args.first().is_some_and(to_user)
 }
 
 fn join(before: &mut Row, row: &Row) {
@@ -609,6 +637,25 @@ mod tests {
         let timeline = timeline(&s.0);
         assert_eq!(timeline.dropped, [(1, Noise::LookAtStream), (2, Noise::LookAtStream)]);
         assert_eq!(timeline.rows.len(), 1);
+    }
+
+    #[test]
+    fn a_spin_that_prints_is_two_rows_and_a_conversation_is_not_folded() {
+        let rows = |came: &[u8]| {
+            let mut s = sample::Sample::new(None, &["server"]);
+            let who = ("server", 1, 1);
+            let sock = s.socket(who, "SOCK_STREAM", 3);
+            let out = s.object("server", crate::event::Kind::Stdout, None);
+            for _ in 0..3 {
+                s.moves(who, "recv", (3, sock), came, 64);
+                s.moves(who, "write", (1, out), b"\n", 1);
+            }
+            let rows = timeline(&s.0).rows;
+            rows.iter().map(|row| (row.call.to_string(), row.count)).collect::<Vec<_>>()
+        };
+        let told = |call: &str, count| (call.to_owned(), count);
+        assert_eq!(rows(b"")[1..], [told("recv", 3), told("write", 3)]);
+        assert_eq!(rows(b"hi").len(), 7);
     }
 
     #[test]

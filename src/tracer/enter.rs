@@ -347,7 +347,10 @@ impl Tracer {
         let mut registers = stopped.registers()?;
         registers.skip_call(result);
         registers.write()?;
-        self.count(result > 0, shown);
+        match result > 0 && self.is_print(&call) {
+            true => self.count_print(),
+            false => self.count(result > 0, shown),
+        }
         if shown == Shown::Yes {
             decode::exit(&mut call.call, &call.at.raw, result, &Tracee(stopped.tid()));
             self.emit(key, call, Some(result), note);
@@ -360,11 +363,9 @@ impl Tracer {
     /// Counts calls that lead nowhere, which end a run that spins.
     pub(super) fn count(&mut self, moved: bool, shown: Shown) {
         if moved && shown == Shown::Yes {
-            (self.idle_recorded, self.idle_hidden, self.idle_passed) = (0, 0, 0);
+            self.idle_recorded = 0;
             self.moved_at = self.clock.now();
-            if std::mem::take(&mut self.has_fired) {
-                self.forget_fires();
-            }
+            self.count_print();
             return;
         }
         if !self.is_serial() {
@@ -380,6 +381,21 @@ impl Tracer {
             let what = format!("{bound} calls in a row moved nothing: the program spins");
             self.stop.get_or_insert(crate::event::Reason::Limit { what });
         }
+    }
+
+    /// Something was printed. Whoever prints is at work, but on an ended stream that moves nothing: a spin that
+    /// prints an empty line each time is a spin all the same.
+    pub(super) fn count_print(&mut self) {
+        (self.idle_hidden, self.idle_passed) = (0, 0);
+        if std::mem::take(&mut self.has_fired) {
+            self.forget_fires();
+        }
+    }
+
+    /// Whether the call is about what the user sees.
+    pub(super) fn is_print(&self, call: &InFlight) -> bool {
+        let seen = |open| matches!(self.descriptors.get(open).kind, Kind::Stdout | Kind::Stderr);
+        call.open.is_some_and(seen)
     }
 
     fn count_passed(&mut self) {

@@ -43,7 +43,10 @@ impl Tracer {
         let ticks = call.open.is_some_and(|open| self.descriptors.get(open).kind == Kind::TimerFd);
         let moved = is_progress(&call, result) && !ticks && !self.sends_datagram(&call);
         // One that had to wait for its time is bounded by how often a timer fires.
-        if !(call.blocked && call.limit.is_some() && self.is_serial()) || is_progress(&call, result)
+        if result > 0 && self.is_print(&call) {
+            self.count_print();
+        } else if !(call.blocked && call.limit.is_some() && self.is_serial())
+            || is_progress(&call, result)
         {
             self.count(moved, shown);
         }

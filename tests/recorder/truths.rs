@@ -323,6 +323,13 @@ fn a_program_that_calls_for_ever_is_ended_by_a_limit() {
 }
 
 #[test]
+fn a_program_that_prints_the_end_of_a_stream_for_ever_is_ended_as_one_that_spins() {
+    let recording = need!(on("forever", &["prints"])).bound(3 * BOUND).run().recording();
+    let what = "5000 calls in a row moved nothing: the program spins".into();
+    assert_eq!(recording.end.reason, Reason::Limit { what });
+}
+
+#[test]
 fn a_server_that_waits_for_its_first_client_is_serving() {
     ended_by_the_lab("accept", &[Reason::Serving]);
 }

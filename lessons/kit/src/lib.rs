@@ -167,6 +167,17 @@ pub fn set_recv_timeout(socket: &OwnedFd, timeout: Duration) -> Result<()> {
     sys::setsockopt(socket, sockopt::ReceiveTimeout, &timeout).map_err(failed)
 }
 
+/// How long close(2) waits until all has been sent; `None`: it does not, and the kernel goes on sending alone.
+///
+/// Zero makes close throw away what is unsent and reset the connection. Whole seconds. Source: socket(7), `SO_LINGER`.
+pub fn set_linger(socket: &OwnedFd, time: Option<Duration>) -> Result<()> {
+    let failed = failed("setsockopt");
+    let seconds =
+        i32::try_from(time.unwrap_or_default().as_secs()).map_err(|_| failed(Errno::EDOM))?;
+    let linger = nix::libc::linger { l_onoff: time.is_some().into(), l_linger: seconds };
+    sys::setsockopt(socket, sockopt::Linger, &linger).map_err(failed)
+}
+
 /// Waits until one of these is ready; gives how many are, 0 if the time is over. Source: poll(2).
 pub fn poll(fds: &mut [PollFd<'_>], timeout: PollTimeout) -> Result<usize> {
     let ready = nix::poll::poll(fds, timeout).map_err(failed("poll"))?;

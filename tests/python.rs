@@ -4,7 +4,7 @@
 //! The table is drawn from a recording. Where there is a Python, its calls are recorded anew and must give the same table; where there is none, the kept
 //! recording must. `LAB_ACCEPT=1` writes both anew: read their difference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use socket_lab::event::{Kind, Recording, SockAddr, SocketId, Value};
 use socket_lab::pattern::Class;
 use socket_lab::play::{Begin, Input, Part, Request, Scene};
 use socket_lab::render::{json, strace};
+use socket_lab::timeline::{RowKind, timeline};
 use socket_lab::{sandbox, tracer};
 
 #[path = "recorder/support/fixtures.rs"]
@@ -144,6 +145,110 @@ fn a_lessons_program_and_its_twin_in_python_understand_each_other() {
             }
         }
     }
+}
+
+/// The socket calls of the programs of the sources, in order, as they were observed in Python: lesson, role, calls.
+/// What stands in braces is done any number of times; `accept` is a class, and so are `recv` and `send`. What each thread
+/// calls stands together, the first one's first.
+const OBSERVED: [(u32, &str, &str); 19] = [
+    (1, "server", "socket bind listen accept recv send close close"),
+    (1, "client", "socket connect send recv close"),
+    (2, "server", "socket bind listen { accept recv { send } close } accept"),
+    (2, "client", "socket connect send recv close"),
+    (3, "server", "socket bind listen accept { recv send } recv close close"),
+    (4, "server", "socket bind listen { accept { recv send } recv close } accept"),
+    (4, "client", "socket connect { send recv } close"),
+    (5, "server", "socket bind listen accept { recv send } recv close close"),
+    (5, "client", "socket connect { send recv }"),
+    (7, "server", "socket bind recv send close"),
+    (7, "client", "socket send recv close"),
+    (8, "server", "socket bind { recv send } recv"),
+    (8, "client", "socket { send recv } close"),
+    (10, "server", "socket bind listen { accept } { recv send close }"),
+    (10, "client", "socket connect send recv close"),
+    (11, "server", "socket bind listen { accept } { send } shutdown close { recv }"),
+    (11, "client", "socket connect { send } shutdown { recv } close"),
+    (12, "server", "socket bind listen { accept } { send } close { recv } shutdown"),
+    (12, "client", "socket connect close { send } shutdown { recv }"),
+];
+
+#[test]
+fn the_calls_of_each_program_are_those_observed_in_python() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let catalogue = Catalogue::open(root).unwrap();
+    for (number, role, observed) in OBSERVED {
+        let name = catalogue.find_one(&number.to_string()).unwrap();
+        let lesson = catalogue.read(name).unwrap();
+        let Some(ours) = demo(root, &lesson) else { return skipped("nothing can be traced here") };
+        let calls = calls(&played(&lesson, |_| ours.clone()), role);
+        let words: Vec<&str> = observed.split_whitespace().collect();
+        let wanted = read(&mut words.as_slice());
+        let calls: Vec<&str> = calls.iter().map(String::as_str).collect();
+        let ends = ends(&wanted, &calls, &[0].into());
+        assert!(
+            ends.contains(&calls.len()),
+            "{}: {role}: {calls:?} is not {observed}",
+            lesson.name
+        );
+    }
+}
+
+/// What a role calls of sockets, by class, in the order in which the calls of each thread began; without those that only
+/// look.
+fn calls(recording: &Recording, role: &str) -> Vec<String> {
+    let timeline = timeline(recording);
+    let mut own: Vec<_> = timeline.rows.iter().filter(|row| row.role == role).collect();
+    own.sort_by_key(|row| row.thread);
+    let begun = own.into_iter().filter(|row| row.on_socket || row.call == "socket");
+    let begun = begun.filter(|row| !matches!(row.kind, RowKind::Wakes { .. }));
+    let only_look = ["getsockname", "getpeername"];
+    let class = |call: &str| match Class::of(call) {
+        Some(Class::Recv) => "recv".to_owned(),
+        Some(Class::Send) => "send".to_owned(),
+        Some(Class::Accept) => "accept".to_owned(),
+        _ => call.to_owned(),
+    };
+    let begun = begun.filter(|row| !only_look.contains(&row.call.as_ref()));
+    begun.flat_map(|row| (0..row.count).map(|_| class(&row.call))).collect()
+}
+
+/// A part of a sequence of calls.
+enum Calls<'a> {
+    One(&'a str),
+    Any(Vec<Calls<'a>>),
+}
+
+fn read<'a>(words: &mut &[&'a str]) -> Vec<Calls<'a>> {
+    let mut calls = Vec::new();
+    while let Some((first, rest)) = words.split_first() {
+        *words = rest;
+        match *first {
+            "{" => calls.push(Calls::Any(read(words))),
+            "}" => break,
+            call => calls.push(Calls::One(call)),
+        }
+    }
+    calls
+}
+
+/// Where in `found` the wanted calls may end, if they begin at one of these places.
+fn ends(wanted: &[Calls<'_>], found: &[&str], from: &BTreeSet<usize>) -> BTreeSet<usize> {
+    wanted.iter().fold(from.clone(), |from, part| match part {
+        Calls::One(call) => {
+            from.into_iter().filter(|at| found.get(*at) == Some(call)).map(|at| at + 1).collect()
+        }
+        Calls::Any(part) => {
+            let mut all = from.clone();
+            let mut last = from;
+            loop {
+                last = ends(part, found, &last).difference(&all).copied().collect();
+                if last.is_empty() {
+                    return all;
+                }
+                all.extend(&last);
+            }
+        }
+    })
 }
 
 /// The lesson's own program; `None` where nothing can be traced.

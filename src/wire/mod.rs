@@ -102,10 +102,15 @@ impl Kernel for Sockets {
     }
 
     fn has_unacknowledged(&self, is_ours: &dyn Fn(u64) -> bool) -> bool {
-        let sockets = self.diag.as_ref().and_then(|diag| sock_diag::tcp_sockets(diag).ok());
-        sockets.is_some_and(|sockets| {
-            sockets.iter().any(|it| it.unacknowledged > 0 && is_ours(it.inode.into()))
-        })
+        let Some(diag) = &self.diag else { return false };
+        let mut sockets = sock_diag::tcp_sockets(diag).unwrap_or_default();
+        sockets.retain(|it| it.unacknowledged > 0 && is_ours(it.inode.into()));
+        // The kernel drops what asks for a connection at a full listener, and will until somebody accepts.
+        if sockets.iter().any(|it| it.connecting_to.is_some()) {
+            let full = sock_diag::full_listeners(diag).unwrap_or_default();
+            sockets.retain(|it| it.connecting_to.is_none_or(|port| !full.contains(&port)));
+        }
+        !sockets.is_empty()
     }
 }
 

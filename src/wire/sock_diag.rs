@@ -102,6 +102,8 @@ pub struct TcpSocket {
     pub inode: u32,
     /// Segments that were sent and not acknowledged.
     pub unacknowledged: u32,
+    /// In SYN-SENT, the port that it asks for a connection.
+    pub connecting_to: Option<u16>,
 }
 
 /// All TCP sockets of the namespace that may have something under way.
@@ -114,6 +116,20 @@ pub fn tcp_sockets(diag: &Diag) -> Result<Vec<TcpSocket>, Errno> {
         diag.ask(libc::NLM_F_DUMP, &request, |message| sockets.extend(read_tcp(message)))?;
     }
     Ok(sockets)
+}
+
+/// The ports of the listeners whose queue has no room: a SYN that comes there is dropped. listen(2), tcp(7).
+pub fn full_listeners(diag: &Diag) -> Result<Vec<u16>, Errno> {
+    let is_full = |state: &SocketState| {
+        // Of a listener the queues are how many wait, and how many may wait besides the first.
+        state.state == "LISTEN" && state.receive_queue > state.send_queue
+    };
+    let port = |addr: SockAddr| match addr {
+        SockAddr::Inet { port, .. } | SockAddr::Inet6 { port, .. } => Some(port),
+        _ => None,
+    };
+    let listeners = states(diag)?.into_iter().map(|(_, state)| state);
+    Ok(listeners.filter(is_full).filter_map(|state| port(state.local)).collect())
 }
 
 /// The state of every TCP and UDP socket of the namespace, of both families, with its inode: 0 where no process owns it.
@@ -155,7 +171,12 @@ fn read_tcp(message: &[u8]) -> Option<TcpSocket> {
     let inode = u32_at(message, LENGTH - 4)?;
     let info = attributes(message.get(LENGTH..)?).find(|&(kind, _)| kind == INET_DIAG_INFO);
     let unacknowledged = info.and_then(|(_, info)| u32_at(info, UNACKED)).unwrap_or(0);
-    Some(TcpSocket { inode, unacknowledged })
+    const SYN_SENT: u8 = 2;
+    let is_connecting = *message.get(1)? == SYN_SENT;
+    // The other end's port, in network byte order.
+    let remote = message.get(6..8)?.try_into().ok().map(u16::from_be_bytes);
+    let connecting_to = remote.filter(|_| is_connecting);
+    Some(TcpSocket { inode, unacknowledged, connecting_to })
 }
 
 /// struct inet_diag_msg: family, state, timer, retransmissions, then struct inet_diag_sockid (ports in network byte
@@ -267,6 +288,31 @@ mod tests {
             let found = sockets.iter().find(|socket| socket.inode == end);
             assert_eq!(found.map(|socket| socket.unacknowledged), Some(0));
         }
+    }
+
+    #[test]
+    fn a_listener_with_a_full_queue_leaves_a_client_asking() {
+        use nix::sys::socket as sys;
+        let diag = Diag::open().unwrap();
+        let flags = sys::SockFlag::SOCK_NONBLOCK;
+        let socket =
+            || sys::socket(sys::AddressFamily::Inet, sys::SockType::Stream, flags, None).unwrap();
+        let listener = socket();
+        sys::bind(listener.as_raw_fd(), &sys::SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
+        // None may wait but the first, which always may.
+        sys::listen(&listener, sys::Backlog::new(0).unwrap()).unwrap();
+        let at: sys::SockaddrIn = sys::getsockname(listener.as_raw_fd()).unwrap();
+        assert!(!full_listeners(&diag).unwrap().contains(&at.port()));
+
+        let waiting = TcpStream::connect(std::net::SocketAddr::from((at.ip(), at.port()))).unwrap();
+        assert!(full_listeners(&diag).unwrap().contains(&at.port()));
+        let asking = socket();
+        assert_eq!(sys::connect(asking.as_raw_fd(), &at), Err(Errno::EINPROGRESS));
+        let sockets = tcp_sockets(&diag).unwrap();
+        let found = |end: u32| sockets.iter().find(|socket| socket.inode == end).unwrap();
+        let asks = found(inode(&asking));
+        assert_eq!((asks.unacknowledged, asks.connecting_to), (1, Some(at.port())));
+        assert_eq!(found(inode(&waiting)).connecting_to, None);
     }
 
     /// A line of /proc/net/tcp: state, addresses and queues in hexadecimal, then the inode.

@@ -43,7 +43,7 @@ fn limits_hold_for_what_is_executed() {
 #[test]
 fn a_fork_bomb_runs_out_of_processes_and_is_ended() {
     let recording = need!(on(&["fork-bomb"]));
-    assert_eq!(limit(&recording), "5000 calls in a row moved nothing: the program spins");
+    assert_eq!(limit(&recording), "1000 calls in a row moved nothing: the program spins");
     let refused = calls(&recording, "fork");
     let refused = refused.iter().find(|event| event.failed_with("EAGAIN"));
     let note = refused.unwrap_or_else(|| panic!("{}", outline(&recording))).note.as_deref();

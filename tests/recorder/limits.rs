@@ -37,7 +37,7 @@ fn limit(recording: &Recording) -> &str {
 fn limits_hold_for_what_is_executed() {
     let shell = "ulimit -c; ulimit -t; ulimit -n; ulimit -s";
     let recording = need!(limited(&["sh", "-c", shell])).run().recording();
-    assert_eq!(printed(&recording), "0\n11\n1024\n8192\n");
+    assert_eq!(printed(&recording), "0\n20\n1024\n8192\n");
 }
 
 #[test]

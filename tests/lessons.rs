@@ -63,11 +63,14 @@ fn a_lesson_that_prints_the_time_prints_the_same_in_every_zone() {
 }
 
 #[test]
-fn no_fact_of_a_machine_gets_into_a_timeline() {
+fn no_fact_of_a_machine_gets_into_a_golden_file() {
     for lesson in demos() {
         let recording = play(&lesson);
         let found = facts(&draw(&recording), &recording);
         assert!(found.is_empty(), "{lesson}: {}", found.join(", "));
+        let verdicts = root().join("lessons").join(&lesson.lesson).join("verdicts.snap");
+        let found = facts(&fs::read_to_string(verdicts).unwrap(), &recording);
+        assert!(found.is_empty(), "{lesson}: verdicts.snap: {}", found.join(", "));
     }
 }
 
@@ -86,7 +89,8 @@ fn a_timeline_knows_neither_who_recorded_it_nor_the_machines_ports() {
     let lab = copied(env!("CARGO_BIN_EXE_lab"), "lab");
     let other_ports =
         "echo 20000 20100 > /proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" \"$@\"";
-    let mut ways: Vec<(&str, Box<dyn Fn() -> Command>)> = vec![(
+    type Start<'a> = Box<dyn Fn() -> Command + 'a>;
+    let mut ways: Vec<(&str, Start<'_>)> = vec![(
         "with other ports",
         Box::new(|| {
             let mut command = Command::new("unshare");

@@ -395,7 +395,9 @@ fn prints(run: &Run<'_>, wanted: &[String]) -> Option<Broken> {
                     format!("it printed {alike} {noun} `{want}`; wanted {asked}")
                 }
                 _ if earlier => format!("`{want}` was printed, but before its turn"),
-                Some((_, line)) => format!("it printed `{line}`; wanted a line `{want}`"),
+                Some((_, line)) => {
+                    format!("it printed `{}`; wanted a line `{want}`", run.masked(line))
+                }
                 None => format!("it printed nothing; wanted a line `{want}`"),
             };
             let rows: Vec<usize> = run.prints().collect();

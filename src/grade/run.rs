@@ -315,11 +315,16 @@ impl<'a> Run<'a> {
 
     /// The last lines that the role under test printed, at most three.
     pub(super) fn printed(&self) -> Option<String> {
-        let text = self.written(|kind| matches!(kind, Kind::Stdout | Kind::Stderr));
+        let text = self.masked(&self.written(|kind| matches!(kind, Kind::Stdout | Kind::Stderr)));
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = &lines[lines.len().saturating_sub(3)..];
         let last: Vec<String> = last.iter().map(|line| beginning(line)).collect();
         (!last.is_empty()).then(|| last.join("\n"))
+    }
+
+    /// A text as it may be told: with the ports that the kernel chose as the rows show them.
+    pub(super) fn masked(&self, text: &str) -> String {
+        self.timeline.masks.clone().text(text)
     }
 
     /// What the role under test wrote to its stdout.

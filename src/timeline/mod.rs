@@ -42,6 +42,8 @@ pub struct Timeline {
     /// In the order of their columns.
     pub roles: Vec<RolePart>,
     pub names: Names,
+    /// What the rows show in place of ports and names that the kernel chose.
+    pub masks: Masks,
     /// In order; `rows[i].step` is `i + 1`.
     pub rows: Vec<Row>,
     /// How the sockets stood at moments when nobody could move; none if nobody looked.
@@ -289,7 +291,9 @@ pub fn timeline(recording: &Recording) -> Timeline {
     let quiet = quiet(recording, &rows, &mut speaker);
     let end = finish(recording, &rows, &mut speaker);
     let roles = roles(recording);
+    let masks = speaker.masks;
     Timeline {
+        masks,
         lesson: recording.lesson.clone(),
         scenario: recording.scenario.clone(),
         schedule: recording.schedule,

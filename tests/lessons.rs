@@ -5,6 +5,8 @@
 
 use std::fmt::{Display, Formatter};
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +15,8 @@ use socket_lab::catalogue::{self, Catalogue, Lesson};
 use socket_lab::event::Recording;
 use socket_lab::render::{json, text};
 use socket_lab::timeline::timeline;
+
+mod demos;
 
 #[test]
 fn every_lesson_plays_as_its_golden_timeline_says() {
@@ -64,6 +68,64 @@ fn no_fact_of_a_machine_gets_into_a_timeline() {
         let recording = play(&lesson);
         let found = facts(&draw(&recording), &recording);
         assert!(found.is_empty(), "{lesson}: {}", found.join(", "));
+    }
+}
+
+#[test]
+fn a_timeline_knows_neither_who_recorded_it_nor_the_machines_ports() {
+    use std::os::unix::process::CommandExt as _;
+    let catalogue = Catalogue::open(root()).unwrap();
+    // Somebody else can read neither this folder nor what is built in it.
+    let shared = tempfile::tempdir().unwrap();
+    fs::set_permissions(shared.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let copied = |from: &str, name: &str| {
+        let to = shared.path().join(name);
+        fs::copy(from, &to).unwrap();
+        to.display().to_string()
+    };
+    let lab = copied(env!("CARGO_BIN_EXE_lab"), "lab");
+    let other_ports =
+        "echo 20000 20100 > /proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" \"$@\"";
+    let mut ways: Vec<(&str, Box<dyn Fn() -> Command>)> = vec![(
+        "with other ports",
+        Box::new(|| {
+            let mut command = Command::new("unshare");
+            command.args(["--user", "--map-root-user", "--net", "sh", "-c", other_ports, &lab]);
+            command
+        }),
+    )];
+    // SAFETY: geteuid takes nothing and cannot fail.
+    if unsafe { libc::geteuid() } == 0 {
+        let somebody = || {
+            let mut command = Command::new(&lab);
+            command.uid(65534).gid(65534).env("HOME", shared.path()).current_dir("/");
+            command
+        };
+        ways.push(("as somebody else", Box::new(somebody)));
+    }
+    for (way, lab) in ways {
+        let skipped = |why: &str| {
+            let said = format!("skipped: {way}: {why}\n");
+            let _ = std::io::stderr().write_all(said.as_bytes());
+        };
+        if !lab().arg("--version").output().is_ok_and(|said| said.status.success()) {
+            skipped("it cannot be had here");
+            continue;
+        }
+        for lesson in catalogue.read_all().into_iter().map(|it| it.expect("a lesson")) {
+            let plain = lesson.demo(None).unwrap();
+            let Some(program) = demos::program(root(), &lesson, plain) else { return };
+            let program = copied(&program, &lesson.name);
+            let played = demos::played(lab(), &lesson, plain, |_| vec![program.clone()]);
+            if !played.isolation.lacking.is_empty() {
+                // Which a timeline says in its second line.
+                skipped("namespaces are refused");
+                break;
+            }
+            let told = draw(&played);
+            let demo = Demo { lesson: lesson.name.clone(), variant: None, golden: plain.golden() };
+            assert_eq!(told.trim_end(), golden(&demo), "{}: {way}", lesson.name);
+        }
     }
 }
 

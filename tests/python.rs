@@ -8,16 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use socket_lab::catalogue::{Catalogue, Lesson};
 use socket_lab::event::{Kind, Recording, SockAddr, SocketId, Value};
 use socket_lab::pattern::Class;
-use socket_lab::play::{Begin, Input, Part, Request, Scene};
 use socket_lab::render::{json, strace};
 use socket_lab::timeline::{RowKind, timeline};
-use socket_lab::{sandbox, tracer};
 
+mod demos;
 #[path = "recorder/support/fixtures.rs"]
 #[allow(dead_code, reason = "the recorder's tests need more of it")]
 mod fixtures;
@@ -253,57 +252,12 @@ fn ends(wanted: &[Calls<'_>], found: &[&str], from: &BTreeSet<usize>) -> BTreeSe
 
 /// The lesson's own program; `None` where nothing can be traced.
 fn demo(root: &Path, lesson: &Lesson) -> Option<Vec<String>> {
-    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
-    lab.args(["run", &lesson.name, "--as", "json"]).current_dir(root);
-    let output = lab.output().expect("lab starts");
-    if output.status.code() == Some(2) {
-        let doctor = Command::new(env!("CARGO_BIN_EXE_lab")).arg("doctor").output().unwrap();
-        assert_ne!(doctor.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-        return None;
-    }
-    let recording = json::parse(&output.stdout, Path::new("recording")).unwrap();
-    Some(vec![recording.roles[0].command[0].clone()])
+    Some(vec![demos::program(root, lesson, lesson.demo(None).unwrap())?])
 }
 
 /// The demo of a lesson, each role played by this command and its name.
 fn played(lesson: &Lesson, command: impl Fn(&str) -> Vec<String>) -> Recording {
-    let demo = lesson.demo(None).unwrap();
-    let parts = demo.roles.iter().map(|role| {
-        let name = role.name.as_ref().clone();
-        let mut command = command(&name);
-        command.push(name.clone());
-        let begin = role.after.as_ref().map(|after| Begin::After(after.as_ref().clone()));
-        Part {
-            name,
-            command,
-            env: vec![("PYTHONDONTWRITEBYTECODE".into(), "1".into())],
-            begin: begin.unwrap_or(Begin::AtOnce),
-            ends: Some(role.ends),
-            input: match role.stdin.is_empty() {
-                true => Input::Idle,
-                false => Input::Lines(role.stdin.clone()),
-            },
-        }
-    });
-    let request = Request {
-        lesson: None,
-        roles: parts.collect(),
-        tracer: tracer::Settings::default(),
-        sandbox: sandbox::Settings::default(),
-        live: false,
-        watch: false,
-        scenario: lesson.demo_plan(demo).unwrap().map(|plan| Scene { plan, seed: 1 }),
-    };
-    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"))
-        .arg("play-request")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let request = serde_json::to_vec(&request).unwrap();
-    lab.stdin.take().unwrap().write_all(&request).unwrap();
-    let output = lab.wait_with_output().unwrap();
-    json::parse(&output.stdout, Path::new("recording")).unwrap()
+    demos::played(demos::lab(), lesson, lesson.demo(None).unwrap(), command)
 }
 
 /// What a role puts on the wire: all of a stream, each datagram, by socket. Times are masked.

@@ -1,0 +1,81 @@
+//! The lessons' demos, played by whatever program and as whoever a test likes.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use socket_lab::catalogue::{Demo, Lesson};
+use socket_lab::event::Recording;
+use socket_lab::play::{Begin, Input, Part, Request, Scene};
+use socket_lab::render::json;
+use socket_lab::{sandbox, tracer};
+
+/// The lab of this build.
+pub fn lab() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_lab"))
+}
+
+/// The path of a demo's program, built; `None` where nothing can be traced.
+pub fn program(root: &Path, lesson: &Lesson, demo: &Demo) -> Option<String> {
+    let mut run = lab();
+    run.args(["run", &lesson.name, "--as", "json"]).current_dir(root);
+    if let Some(variant) = &demo.variant {
+        run.args(["--variant", variant.as_ref()]);
+    }
+    let output = run.output().expect("lab starts");
+    if output.status.code() == Some(2) {
+        let doctor = lab().arg("doctor").output().unwrap();
+        assert_ne!(doctor.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        return None;
+    }
+    let recording = json::parse(&output.stdout, Path::new("recording")).unwrap();
+    Some(recording.roles[0].command[0].clone())
+}
+
+/// The demo of a lesson, each role played by the command for it and its name.
+pub fn played(
+    mut lab: Command,
+    lesson: &Lesson,
+    demo: &Demo,
+    command: impl Fn(&str) -> Vec<String>,
+) -> Recording {
+    let parts = demo.roles.iter().map(|role| {
+        let name = role.name.as_ref().clone();
+        let mut command = command(&name);
+        command.push(name.clone());
+        let begin = role.after.as_ref().map(|after| Begin::After(after.as_ref().clone()));
+        Part {
+            name,
+            command,
+            env: vec![("PYTHONDONTWRITEBYTECODE".into(), "1".into())],
+            begin: begin.unwrap_or(Begin::AtOnce),
+            ends: Some(role.ends),
+            input: match role.stdin.is_empty() {
+                true => Input::Idle,
+                false => Input::Lines(role.stdin.clone()),
+            },
+        }
+    });
+    let request = Request {
+        lesson: Some(lesson.name.clone()),
+        roles: parts.collect(),
+        tracer: tracer::Settings::default(),
+        sandbox: sandbox::Settings::default(),
+        live: false,
+        watch: false,
+        scenario: lesson.demo_plan(demo).unwrap().map(|plan| Scene { plan, seed: 1 }),
+    };
+    let mut lab = lab
+        .arg("play-request")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let request = serde_json::to_vec(&request).unwrap();
+    lab.stdin.take().unwrap().write_all(&request).unwrap();
+    let output = lab.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    json::parse(&output.stdout, Path::new("recording"))
+        .unwrap_or_else(|error| panic!("{}: {error}: {stderr}", lesson.name))
+}

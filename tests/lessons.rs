@@ -86,7 +86,8 @@ fn a_timeline_knows_neither_who_recorded_it_nor_the_machines_ports() {
     let lab = copied(env!("CARGO_BIN_EXE_lab"), "lab");
     let other_ports =
         "echo 20000 20100 > /proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" \"$@\"";
-    let mut ways: Vec<(&str, Box<dyn Fn() -> Command>)> = vec![(
+    type Start<'a> = Box<dyn Fn() -> Command + 'a>;
+    let mut ways: Vec<(&str, Start<'_>)> = vec![(
         "with other ports",
         Box::new(|| {
             let mut command = Command::new("unshare");

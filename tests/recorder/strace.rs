@@ -244,9 +244,14 @@ fn masked(text: &str) -> String {
 
 /// The compared calls of each thread that made any, in order of creation.
 fn story(output: &str, sockets: &BTreeSet<String>, keep: fn(&Call) -> bool) -> Vec<Vec<Call>> {
-    let threads = parse(output).into_values();
+    let number = |line: &str| line.split_whitespace().next()?.parse::<u32>().ok();
+    let first = output.lines().find_map(number).unwrap_or(0);
+    let mut threads: Vec<(u32, Vec<Call>)> = parse(output).into_iter().collect();
+    // The kernel's numbers begin again at pid_max: below the first thread's are younger ones.
+    threads.sort_by_key(|(tid, _)| (*tid < first, *tid));
     threads
-        .map(|calls| {
+        .into_iter()
+        .map(|(_, calls)| {
             let calls = fold(calls).into_iter().filter(keep);
             calls.filter(|call| is_compared(call, sockets)).map(normal).collect()
         })

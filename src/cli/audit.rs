@@ -12,7 +12,7 @@ use clap::Args;
 
 use crate::catalogue::{self, Catalogue, Demo, Lesson};
 use crate::error::{Error, Result};
-use crate::grade::{Grade, Graded, Judgement};
+use crate::grade::{Cell, Grade, Graded, Judgement};
 use crate::play::check::Check as Checked;
 use crate::play::{self, Request};
 use crate::render::{text, verdict};
@@ -274,7 +274,13 @@ fn graded(lesson: &Lesson, check: &Checked) -> Graded {
 /// The first cell in which two checks of one program differ.
 fn other_than(first: &Graded, other: &Graded) -> Option<String> {
     let mut pairs = first.cells.iter().zip(&other.cells);
-    pairs.find(|(one, two)| one != two).map(|(one, _)| one.name())
+    let (one, two) = pairs.find(|(one, two)| one != two)?;
+    let told = |cell: &Cell| match (&cell.verdict.result, cell.verdict.findings.first()) {
+        (Judgement::Undetermined { why }, _) => format!("undetermined, {why}"),
+        (result, None) => result.name().to_owned(),
+        (result, Some(finding)) => format!("{}, {}: {}", result.name(), finding.rule, finding.did),
+    };
+    Some(format!("{}: was {}; is {}", one.name(), told(one), told(two)))
 }
 
 /// What is wrong with what came of a program.

@@ -5,12 +5,12 @@
 //! `book/src/reference/recording.schema.json`) and read back by `lab show`. Nothing here knows how
 //! it was obtained or how it will be drawn.
 //!
-//! Two recordings are *the same* when they are equal but for `at`, `pid`, `tid` and the header's
-//! `kernel` and `isolation`: see [`Recording::same_as`].
+//! Two recordings are *the same* when they are equal but for `at`, `pid`, `tid`, the captured `frames` and the
+//! header's `kernel` and `isolation`: see [`Recording::same_as`].
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -50,13 +50,16 @@ pub struct Recording {
     /// What the outside world did, in order: a scenario's steps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
-    /// The network's sockets at each moment when nobody could move, if that was asked for.
+    /// What became of the sockets, in order: a look after each call, and whenever nobody could move.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub quiet: Vec<Quiet>,
-    /// Reserved for the packets seen on the wire.
+    pub looks: Vec<Look>,
+    /// What went over the wire, in order; none if the wire could not be read (`isolation` says why).
     #[serde(default)]
-    pub packets: Vec<serde_json::Value>,
+    pub packets: Vec<Packet>,
     pub end: End,
+    /// Every frame as it was captured, pure acknowledgements and sequence numbers included: facts of the machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<Frame>,
 }
 
 impl Recording {
@@ -65,16 +68,22 @@ impl Recording {
         self.without_machine_facts() == other.without_machine_facts()
     }
 
-    /// The recording with `at`, `pid`, `tid`, `kernel` and `isolation` blanked.
+    /// The recording with `at`, `pid`, `tid`, `kernel`, `isolation` and `frames` blanked.
     pub fn without_machine_facts(&self) -> Recording {
         let mut bare = self.clone();
         bare.isolation = Isolation::default();
         bare.kernel.clear();
         bare.end.at = 0;
+        bare.frames.clear();
         for event in &mut bare.events {
             (event.at, event.pid, event.tid) = (0, 0, 0);
         }
         bare
+    }
+
+    /// Whether anything is known to have gone over the wire.
+    pub fn has_wire(&self) -> bool {
+        !self.packets.is_empty()
     }
 
     /// What the run's programs were and did to an open file description.
@@ -192,8 +201,8 @@ pub struct Event {
     /// The data that really moved, at most [`BYTES_KEPT`] of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<Bytes>,
-    /// The TCP state of the socket after the call.
-    pub state: Option<serde_json::Value>,
+    /// How the TCP or UDP socket stood after the call, if the kernel's table had it.
+    pub state: Option<Standing>,
     /// Whether it had to wait.
     pub blocked: bool,
     /// For a call that waited: the `seq` of the last event before it began to.
@@ -360,6 +369,26 @@ pub enum SockAddr {
     },
 }
 
+impl SockAddr {
+    /// The port of an internet address.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            SockAddr::Inet { port, .. } | SockAddr::Inet6 { port, .. } => Some(*port),
+            _ => None,
+        }
+    }
+
+    /// The address and port of an internet address. An IPv4 address within IPv6 (`::ffff:127.0.0.1`) is an IPv4
+    /// address: the kernel shows such a connection in either way.
+    pub fn internet(&self) -> Option<(IpAddr, u16)> {
+        match self {
+            SockAddr::Inet { ip, port } => Some((IpAddr::V4(*ip), *port)),
+            SockAddr::Inet6 { ip, port, .. } => Some((IpAddr::V6(*ip).to_canonical(), *port)),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for SockAddr {
     /// As people write addresses: `127.0.0.1:9999`, `[::1]:80`, `/run/x`, `@abstract`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -397,15 +426,109 @@ pub struct Step {
     pub states: Vec<SocketState>,
 }
 
-/// The network's sockets at a moment when nobody could move.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quiet {
+/// What a packet or a change of state came of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
     /// The `seq` of the last event before it.
     pub after: u64,
+    /// The role that had run last. None: no program, but time, or the lab itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The thread of it.
+    #[serde(default)]
+    pub thread: u32,
+    /// Whether its call is still under way: it waits, and its event is yet to come.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waiting: bool,
+}
+
+/// A look at the kernel's sockets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    #[serde(flatten)]
+    pub cause: Cause,
+    /// Whether nobody could move.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quiet: bool,
+    /// Those that stand otherwise than at the look before, or are new; those that are gone are `CLOSED`.
     pub sockets: Vec<SocketState>,
 }
 
-/// What the kernel says of a socket at a quiet moment.
+/// One thing that went over the wire: a segment, or several with data in a row; a datagram; an answer of ICMP.
+///
+/// What was sent again, and what only acknowledges, is among the [`Frame`]s alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packet {
+    #[serde(flatten)]
+    pub cause: Cause,
+    /// Of an answer of ICMP, the address that could not be reached.
+    pub source: SockAddr,
+    pub target: SockAddr,
+    pub what: What,
+    /// Bytes of the programs' data.
+    pub len: u64,
+}
+
+/// What a packet is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum What {
+    #[serde(rename = "SYN")]
+    Syn,
+    #[serde(rename = "SYN/ACK")]
+    SynAck,
+    #[serde(rename = "data")]
+    Data,
+    /// The end of a stream, perhaps with the last of its data.
+    #[serde(rename = "FIN")]
+    Fin,
+    #[serde(rename = "RST")]
+    Rst,
+    #[serde(rename = "datagram")]
+    Datagram,
+    /// ICMP: nobody has the port that a datagram was for.
+    #[serde(rename = "unreachable")]
+    Unreachable,
+}
+
+impl What {
+    /// As a timeline writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            What::Syn => "SYN",
+            What::SynAck => "SYN/ACK",
+            What::Data => "data",
+            What::Fin => "FIN",
+            What::Rst => "RST",
+            What::Datagram => "datagram",
+            What::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// A frame as the network interface had it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame {
+    /// Nanoseconds of real time since the run began.
+    pub at: u64,
+    /// The `seq` of the last event before it.
+    pub after: u64,
+    /// The place in `packets` of the one that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packet: Option<usize>,
+    /// From the Ethernet header on.
+    pub bytes: Bytes,
+}
+
+/// How a socket stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// As in [`SocketState`], and so are the queues.
+    pub state: String,
+    pub receive_queue: u32,
+    pub send_queue: u32,
+}
+
+/// What the kernel says of a socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SocketState {
     /// `None`: no program of the recording has it, or has had it.

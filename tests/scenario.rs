@@ -117,7 +117,6 @@ impl Run {
             },
             sandbox: sandbox::Settings { confine: self.confine, ..sandbox::Settings::default() },
             live: false,
-            watch: false,
             scenario: Some(Scene { plan: self.plan(), seed: self.seed }),
         };
         let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"))

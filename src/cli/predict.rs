@@ -51,11 +51,10 @@ impl<'a> Predictor<'a> {
         let demo = asked.demo(None)?;
         let binary = build(catalogue.root(), asked, demo.program.as_ref(), color)?;
         let settings = tracer::Settings::default();
-        let mut demo = Request {
+        let demo = Request {
             scenario: scene(asked, demo)?,
             ..request(Some(asked.name.clone()), parts(demo, &binary), settings)
         };
-        demo.watch = true;
         let path = lesson.folder.join(recording.as_ref());
         let bytes = fs::read(&path).map_err(|error| Error::file("read", &path, &error))?;
         let kept = json::parse(&bytes, &path)?;

@@ -69,7 +69,7 @@ impl Recorder {
 /// A run of these programs and nobody else.
 pub fn request(lesson: Option<String>, roles: Vec<Part>, tracer: tracer::Settings) -> Request {
     let sandbox = sandbox::Settings::default();
-    Request { lesson, roles, tracer, sandbox, live: false, watch: false, scenario: None }
+    Request { lesson, roles, tracer, sandbox, live: false, scenario: None }
 }
 
 /// Plays a run and draws its recording.

@@ -45,7 +45,7 @@ impl Run {
         let binary = build(&root, &lesson, demo.program.as_ref(), color)?;
         let settings = self.recorder.settings(Streams::Own, false);
         let request = request(Some(lesson.name.clone()), parts(demo, &binary), settings);
-        let request = Request { scenario: scene, watch: self.sockets.is_some(), ..request };
+        let request = Request { scenario: scene, ..request };
         record(request, &Drawing { sockets: self.sockets, ..self.drawing.clone() }, color)
     }
 }

@@ -125,9 +125,9 @@ fn right(about: &About, recording: &Recording, timeline: &Timeline) -> Vec<Right
             text.map(|text| Right { text, row: row.map(|row| row.step) }).into_iter().collect()
         }
         About::State(state) => {
-            let mut sockets = timeline.quiet.iter().flat_map(|moment| &moment.sockets);
-            let found = sockets.find(|socket| socket.state == *state);
-            let owner = found.and_then(|socket| socket.owner.clone());
+            let mut changes = timeline.rows.iter().flat_map(|row| &row.changes);
+            let found = changes.find(|change| change.now.state == *state);
+            let owner = found.and_then(|change| change.now.owner());
             // In parentheses is who has had it.
             let text = owner.map(|owner| owner.trim_matches(['(', ')']).to_owned());
             text.map(|text| Right { text, row: None }).into_iter().collect()

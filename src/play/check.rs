@@ -156,6 +156,7 @@ impl Check {
                 },
             }],
             tracer: tracer::Settings {
+                watch: false,
                 seed: self.seed,
                 timeout: Some(TIMEOUT),
                 graded: Some(role.clone()),
@@ -167,7 +168,6 @@ impl Check {
             },
             sandbox: sandbox::Settings { confine: true, ..sandbox::Settings::default() },
             live: false,
-            watch: false,
             scenario: Some(Scene { plan: plan.clone(), seed: self.seed }),
         };
         play(&request, &mut |_| {})

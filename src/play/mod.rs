@@ -25,11 +25,10 @@ use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::event::{
-    End, Event, Isolation, Quiet, Recording, Role, Schedule, Socket, Step, VERSION,
-};
+use crate::event::{End, Event, Isolation, Recording, Role, Schedule, Socket, Step, VERSION};
 use crate::pattern::CallPattern;
 use crate::scenario::Plan;
+use crate::tracer::Looked;
 use crate::{sandbox, tracer};
 
 pub use worker::work;
@@ -44,9 +43,6 @@ pub struct Request {
     pub sandbox: sandbox::Settings,
     /// Whether each event is wanted at once rather than when nobody can move.
     pub live: bool,
-    /// Whether the sockets of the network are looked at whenever nobody can move.
-    #[serde(default)]
-    pub watch: bool,
     /// What the outside world does, if anything.
     #[serde(default)]
     pub scenario: Option<Scene>,
@@ -110,7 +106,7 @@ pub enum Input {
 enum Told {
     Isolation(Isolation),
     Event(Box<Event>),
-    Quiet(Quiet),
+    Looked(Box<Looked>),
     End { sockets: Vec<Socket>, steps: Vec<Step>, end: End },
     Failure { message: String, next: Option<String> },
 }
@@ -128,7 +124,8 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
     let (mut child, told) = start_worker(request)?;
     let forwarding = Forwarding::to(child.id() as i32);
     let mut isolation = Isolation::default();
-    let (mut events, mut quiet) = (Vec::new(), Vec::new());
+    let mut events = Vec::new();
+    let (mut looks, mut packets, mut frames) = (Vec::new(), Vec::new(), Vec::new());
     let mut ending = None;
     for line in BufReader::new(std::fs::File::from(told)).split(b'\n') {
         let Ok(line) = line else { break };
@@ -138,7 +135,11 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
                 see(&event);
                 events.push(*event);
             }
-            Ok(Told::Quiet(moment)) => quiet.push(moment),
+            Ok(Told::Looked(found)) => {
+                looks.extend(found.look);
+                packets.extend(found.packets);
+                frames.extend(found.frames);
+            }
             Ok(Told::End { sockets, steps, end }) => ending = Some((sockets, steps, end)),
             Ok(Told::Failure { message, next }) => {
                 drop(forwarding);
@@ -173,9 +174,10 @@ pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording>
         roles: request.roles.iter().map(Part::as_role).chain(request.peers()).collect(),
         sockets,
         events,
-        quiet,
-        packets: Vec::new(),
+        looks,
+        packets,
         end,
+        frames,
     })
 }
 

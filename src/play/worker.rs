@@ -6,9 +6,7 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 use nix::errno::Errno;
 
 use crate::error::{Error, Result};
-use crate::event::{
-    self, End, Ending, Event, Quiet, Reason, RoleEnd, Schedule, Socket, SocketState,
-};
+use crate::event::{self, End, Ending, Event, Reason, RoleEnd, Schedule, Socket};
 use crate::pattern::CallPattern;
 use crate::timeline::Names;
 use crate::tracer::{self, Step, Tracer};
@@ -78,10 +76,18 @@ fn record(request: &Request, teller: &mut Teller) -> Result<()> {
     sandbox::furnish(&mut entered);
     let mut confinement = request.sandbox.confine.then(|| sandbox::confine(&mut entered));
     tracer::catch_signals();
-    teller.tell(&Told::Isolation(entered.isolation.clone()));
     let settings =
         tracer::Settings { shared_ports: !entered.has_network(), ..request.tracer.clone() };
-    let mut tracer = Tracer::new(settings, Box::new(wire::Sockets::here()))?;
+    let mut sockets = wire::Sockets::here();
+    if settings.watch
+        && settings.schedule != Schedule::Free
+        && entered.has_network()
+        && let Err(errno) = sockets.capture()
+    {
+        entered.isolation.lacking.push(format!("packets: {errno:?}"));
+    }
+    teller.tell(&Told::Isolation(entered.isolation.clone()));
+    let mut tracer = Tracer::new(settings, Box::new(sockets))?;
     if let Some(ruleset) = confinement.as_mut().and_then(|it| it.ruleset.take()) {
         tracer.confine(ruleset);
     }
@@ -111,8 +117,6 @@ struct Run<'a> {
     line: Vec<u8>,
     /// The outside world, until the run is over.
     stage: Option<Stage>,
-    /// The sockets as they were last seen.
-    seen: Vec<SocketState>,
 }
 
 impl<'a> Run<'a> {
@@ -151,7 +155,6 @@ impl<'a> Run<'a> {
                 Stage::new(&scene.plan, scene.seed, &variable)
             }),
             folder,
-            seen: Vec::new(),
         })
     }
 
@@ -163,17 +166,23 @@ impl<'a> Run<'a> {
         if self.started.is_empty() {
             self.start_next_in_turn()?;
         }
+        let mut has_looked = false;
         let reason = loop {
             match self.tracer.next_step()? {
                 Step::Event(event) => {
+                    has_looked = false;
                     self.start_after(&event)?;
                     teller.tell(&Told::Event(event));
                     if self.request.live {
                         teller.flush();
                     }
                 }
+                Step::Looked(looked) => teller.tell(&Told::Looked(looked)),
+                Step::Quiet if !std::mem::replace(&mut has_looked, true) => {
+                    self.tracer.look_in_quiet();
+                }
                 Step::Quiet => {
-                    self.look(teller);
+                    has_looked = false;
                     teller.flush();
                     if self.start_next_in_turn()?
                         || self.play_on()?
@@ -190,7 +199,10 @@ impl<'a> Run<'a> {
                 Step::Stop(reason) => break reason,
             }
         };
-        self.look(teller);
+        self.tracer.look_in_quiet();
+        while let Some(looked) = self.tracer.looked() {
+            teller.tell(&Told::Looked(Box::new(looked)));
+        }
         let mut stage = self.stage.take();
         let steps = stage.as_mut().map(|stage| stage.steps(&mut self.tracer)).unwrap_or_default();
         let (events, mut end) = self.tracer.finish(reason);
@@ -255,19 +267,6 @@ impl<'a> Run<'a> {
             self.start_next_in_turn()?;
         }
         Ok(())
-    }
-
-    /// Tells how the sockets stand, if that is wanted and has changed.
-    fn look(&mut self, teller: &mut Teller) {
-        if !self.request.watch {
-            return;
-        }
-        self.tracer.rest();
-        let sockets = self.tracer.states();
-        if sockets != self.seen {
-            self.seen = sockets.clone();
-            teller.tell(&Told::Quiet(Quiet { after: self.tracer.seq(), sockets }));
-        }
     }
 
     /// Brings the scenario on; false if there is none, or it is over.

@@ -43,11 +43,14 @@ pub fn write(recording: &Recording) -> String {
     if !recording.steps.is_empty() {
         key("steps", lines(&recording.steps));
     }
-    if !recording.quiet.is_empty() {
-        key("quiet", lines(&recording.quiet));
+    if !recording.looks.is_empty() {
+        key("looks", lines(&recording.looks));
     }
     key("packets", lines(&recording.packets));
     key("end", line(&recording.end));
+    if !recording.frames.is_empty() {
+        key("frames", lines(&recording.frames));
+    }
     out.push_str("\n}\n");
     out
 }
@@ -163,7 +166,7 @@ pub(super) mod tests {
     #[test]
     fn what_is_written_reads_back_the_same() {
         for recording in
-            [sample::one_shot(), sample::troubles(), sample::deadlock(), sample::forks()]
+            [sample::one_shot(), sample::half_close(), sample::deadlock(), sample::forks()]
         {
             let json = write(&recording);
             assert_eq!(parse(json.as_bytes(), Path::new("run.json")).unwrap(), recording);
@@ -288,6 +291,7 @@ pub(super) mod tests {
             sample::forks(),
             sample::deadlock(),
             sample::troubles(),
+            sample::half_close(),
         ] {
             let json: Value = serde_json::from_str(&write(&recording)).unwrap();
             conforms(&json, &schema, &schema).unwrap_or_else(|why| panic!("{why}"));

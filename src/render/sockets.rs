@@ -24,12 +24,18 @@ pub enum Tool {
     Netstat,
 }
 
-/// The sockets at every moment at which they were looked at; empty if there was none.
+/// The sockets at every moment when nobody could move and they stood otherwise than before; empty if there was none.
 pub fn sockets(timeline: &Timeline, tool: Tool) -> String {
     let mut out = String::new();
-    for moment in &timeline.quiet {
-        let _ = write!(out, "\nsockets after step {}", moment.after);
-        if moment.sockets.is_empty() {
+    let mut before = Vec::new();
+    for step in &timeline.quiet {
+        let sockets = timeline.table(*step);
+        if sockets == before {
+            continue;
+        }
+        let _ = write!(out, "\nsockets after step {step}");
+        if sockets.is_empty() {
+            before = sockets;
             out.push_str(": none\n");
             continue;
         }
@@ -39,11 +45,12 @@ pub fn sockets(timeline: &Timeline, tool: Tool) -> String {
             Tool::Netstat => NETSTAT,
         };
         let mut lines = vec![head.map(str::to_owned)];
-        lines.extend(moment.sockets.iter().map(|socket| match tool {
+        lines.extend(sockets.iter().map(|socket| match tool {
             Tool::Ss => ss(socket),
             Tool::Netstat => netstat(socket),
         }));
         table(&mut out, &lines);
+        before = sockets;
     }
     out
 }
@@ -67,7 +74,7 @@ fn ss(socket: &SocketLine) -> [String; 7] {
         socket.send_queue.to_string(),
         socket.local.clone(),
         socket.remote.clone(),
-        socket.owner.clone().unwrap_or_default(),
+        socket.owner().unwrap_or_default(),
     ]
 }
 
@@ -87,7 +94,7 @@ fn netstat(socket: &SocketLine) -> [String; 7] {
         socket.local.clone(),
         socket.remote.clone(),
         state,
-        socket.owner.clone().unwrap_or("-".into()),
+        socket.owner().unwrap_or("-".into()),
     ]
 }
 
@@ -108,7 +115,7 @@ fn table(out: &mut String, lines: &[[String; 7]]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Quiet, SockAddr, SocketId, SocketState};
+    use crate::event::{Cause, Look, SockAddr, SocketId, SocketState};
     use crate::timeline::sample::Sample;
     use crate::timeline::timeline;
 
@@ -136,20 +143,22 @@ mod tests {
         let listener = sample.listener(server, 3, 9999);
         let conn = sample.accept(server, listener, 4, 41000);
         let udp = SocketState { protocol: "udp".into(), ..state(None, "UNCONN", 9999, 0) };
-        let after = sample.last();
-        sample.0.quiet = vec![
-            Quiet {
-                after,
-                sockets: vec![
-                    state(Some(listener), "LISTEN", 9999, 0),
-                    state(Some(conn), "FIN-WAIT-2", 9999, 41000),
-                    state(None, "TIME-WAIT", 41000, 9999),
-                    udp,
-                    state(Some(conn), "CLOSED", 9999, 41000),
-                ],
-            },
-            Quiet { after, sockets: Vec::new() },
+        let look = |after, sockets| Look {
+            cause: Cause { after, ..Cause::default() },
+            quiet: true,
+            sockets,
+        };
+        let then = vec![
+            state(Some(listener), "LISTEN", 9999, 0),
+            state(Some(conn), "FIN-WAIT-2", 9999, 41000),
+            state(None, "TIME-WAIT", 41000, 9999),
+            udp,
         ];
+        let gone = |state: &SocketState| SocketState { state: "CLOSED".into(), ..state.clone() };
+        let in_the_end = then.iter().map(gone).collect();
+        let after = sample.last();
+        sample.exit(server, 0);
+        sample.0.looks = vec![look(after, then), look(after, vec![]), look(after + 1, in_the_end)];
         let timeline = timeline(&sample.0);
         insta::assert_snapshot!("ss", sockets(&timeline, Tool::Ss));
         insta::assert_snapshot!("netstat", sockets(&timeline, Tool::Netstat));

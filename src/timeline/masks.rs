@@ -44,7 +44,7 @@ impl Masks {
         let (mut chosen, mut chosen_names) = (BTreeSet::new(), BTreeSet::new());
         for (_, given, event) in meetings {
             for addr in event.args.iter().flat_map(|arg| addresses(&arg.value)) {
-                if let Some(port) = port(addr).filter(|port| *port != 0) {
+                if let Some(port) = addr.port().filter(|port| *port != 0) {
                     let (mine, other) = if given {
                         (&mut chosen, &masks.ports)
                     } else {
@@ -67,6 +67,12 @@ impl Masks {
                 }
             }
         }
+        // What no program ever met, the kernel chose.
+        let states = recording.looks.iter().flat_map(|look| &look.sockets);
+        let seen = states.flat_map(|state| [&state.local, &state.remote]);
+        let sent = recording.packets.iter().flat_map(|packet| [&packet.source, &packet.target]);
+        let unmet = seen.chain(sent).filter_map(SockAddr::port);
+        masks.ports.extend(unmet.filter(|port| *port != 0 && !chosen.contains(port)));
         masks
     }
 
@@ -167,13 +173,6 @@ fn plain(text: &str) -> String {
     text.chars()
         .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
         .collect()
-}
-
-fn port(addr: &SockAddr) -> Option<u16> {
-    match addr {
-        SockAddr::Inet { port, .. } | SockAddr::Inet6 { port, .. } => Some(*port),
-        _ => None,
-    }
 }
 
 /// Every address within a value.

@@ -4,7 +4,8 @@
 //! Recording ─ names ── who is `listener`, who is `conn#2`
 //!           ─ masks ── which ports are `P1`, `P2`
 //!           ─ noise ── what nobody wrote
-//!           ─ say ──── one event → pieces          → Timeline
+//!           ─ say ──── one event → pieces
+//!           ─ wire ─── packets and states → the row that they came of          → Timeline
 //! ```
 //!
 //! A call that had to wait takes two rows: one where it begins to wait and one where it ends, which
@@ -17,6 +18,7 @@ mod noise;
 #[cfg(test)]
 pub(crate) mod sample;
 mod say;
+mod wire;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -25,6 +27,7 @@ pub use self::masks::Masks;
 pub use self::names::{Names, socket_names};
 pub use self::noise::Noise;
 use self::say::{Speaker, about};
+pub use self::wire::{Arrow, Change, Holder, Key, Point, SocketLine};
 use crate::event::{
     Bytes, Ending, Event, Isolation, Party, Reason, Recording, Schedule, SocketId, Value,
 };
@@ -46,8 +49,10 @@ pub struct Timeline {
     pub masks: Masks,
     /// In order; `rows[i].step` is `i + 1`.
     pub rows: Vec<Row>,
-    /// How the sockets stood at moments when nobody could move; none if nobody looked.
-    pub quiet: Vec<Quiet>,
+    /// The steps after which nobody could move; none if nobody looked at the sockets.
+    pub quiet: Vec<usize>,
+    /// Whether any row has an arrow.
+    pub has_wire: bool,
     /// What was left out, by the event's `seq`, and why.
     pub dropped: Vec<(u64, Noise)>,
     pub end: Finish,
@@ -59,35 +64,20 @@ impl Timeline {
         self.rows.get(step.checked_sub(1)?)
     }
 
+    /// The sockets as they stood after a step, the named ones first; without those that are gone.
+    pub fn table(&self, step: usize) -> Vec<SocketLine> {
+        let mut table = BTreeMap::new();
+        for change in self.rows.iter().take(step).flat_map(|row| &row.changes) {
+            table.insert(change.now.key(), &change.now);
+        }
+        table.into_values().filter(|line| !line.is_gone()).cloned().collect()
+    }
+
     /// The step of the row in which the event of this `seq` ended, or waits for ever.
     pub fn step_of(&self, seq: u64) -> Option<usize> {
         let held = |row: &&Row| row.seq <= seq && seq <= row.last_seq && row.came_of(seq);
         self.rows.iter().rfind(held).map(|row| row.step)
     }
-}
-
-/// A moment when nobody could move.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quiet {
-    /// The last step before it.
-    pub after: usize,
-    /// Without those that are gone.
-    pub sockets: Vec<SocketLine>,
-}
-
-/// A socket as ss(8) and netstat(8) list it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SocketLine {
-    /// `server: conn`; in parentheses if no process owns it any more; none if none does yet.
-    pub owner: Option<String>,
-    /// `tcp` or `udp`.
-    pub protocol: String,
-    /// As RFC 9293 names it; `UNCONN` of UDP.
-    pub state: String,
-    pub local: String,
-    pub remote: String,
-    pub receive_queue: u32,
-    pub send_queue: u32,
 }
 
 /// What is to be known of a role before its rows are read.
@@ -135,6 +125,10 @@ pub struct Row {
     pub data: Option<Bytes>,
     /// What the recorder did to this call.
     pub note: Option<String>,
+    /// What went over the wire by it, in order.
+    pub arrows: Vec<Arrow>,
+    /// What became of sockets by it.
+    pub changes: Vec<Change>,
 }
 
 impl Row {
@@ -284,11 +278,13 @@ pub fn timeline(recording: &Recording) -> Timeline {
             } else {
                 None
             },
+            arrows: Vec::new(),
+            changes: Vec::new(),
         });
     }
-    let rows = numbered(folded(rows));
+    let mut rows = numbered(folded(rows));
 
-    let quiet = quiet(recording, &rows, &mut speaker);
+    let quiet = wire::attach(recording, &mut rows, &mut speaker);
     let end = finish(recording, &rows, &mut speaker);
     let roles = roles(recording);
     let masks = speaker.masks;
@@ -302,45 +298,11 @@ pub fn timeline(recording: &Recording) -> Timeline {
         roles,
         rows,
         quiet,
+        has_wire: recording.has_wire(),
         dropped: noise.into_iter().collect(),
         end,
         names,
     }
-}
-
-/// The sockets at each moment, with the names of the rows.
-fn quiet(recording: &Recording, rows: &[Row], speaker: &mut Speaker<'_>) -> Vec<Quiet> {
-    let began = |seq: u64| {
-        let event = recording.events.iter().find(|event| event.seq == seq);
-        event.and_then(|event| event.since).unwrap_or(seq.saturating_sub(1))
-    };
-    let place = |row: &Row| match row.kind {
-        RowKind::Waits { .. } => began(row.seq),
-        _ => row.last_seq,
-    };
-    let mut moments = Vec::new();
-    for moment in &recording.quiet {
-        let last = rows.iter().rfind(|row| place(row) <= moment.after);
-        let here = moment.sockets.iter().filter(|it| it.state != "CLOSED");
-        let sockets = here.map(|it| {
-            let owner = it.socket.and_then(|id| {
-                let role = &recording.socket(id)?.role;
-                let owner = format!("{role}: {}", speaker.names.of(id)?);
-                Some(if it.orphan { format!("({owner})") } else { owner })
-            });
-            SocketLine {
-                owner,
-                protocol: it.protocol.to_string(),
-                state: it.state.clone(),
-                local: speaker.masks.endpoint(&it.local),
-                remote: speaker.masks.endpoint(&it.remote),
-                receive_queue: it.receive_queue,
-                send_queue: it.send_queue,
-            }
-        });
-        moments.push(Quiet { after: last.map_or(0, |row| row.step), sockets: sockets.collect() });
-    }
-    moments
 }
 
 /// A point at which a row may stand.

@@ -51,7 +51,7 @@ impl Sample {
             scenario: None,
             weather: None,
             steps: Vec::new(),
-            quiet: Vec::new(),
+            looks: Vec::new(),
             roles: roles
                 .iter()
                 .map(|name| Role {
@@ -63,6 +63,7 @@ impl Sample {
             sockets: Vec::new(),
             events: Vec::new(),
             packets: Vec::new(),
+            frames: Vec::new(),
             end: End {
                 reason: Reason::Finished,
                 roles: roles
@@ -357,6 +358,12 @@ pub fn forks() -> Recording {
     s.since(connected);
     s.exit(CLIENT, 0);
     s.0
+}
+
+/// Lesson 12 as it was really recorded, with packets, frames and states.
+pub fn half_close() -> Recording {
+    let json = include_str!("../../tests/fixtures/half-close.json");
+    serde_json::from_str(json).expect("the fixture is a recording")
 }
 
 /// Both ends wait for the other to speak first.

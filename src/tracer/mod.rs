@@ -24,6 +24,7 @@ pub mod launch;
 mod leave;
 pub mod limits;
 mod locate;
+mod look;
 mod memory;
 mod netlink;
 mod outside;
@@ -56,6 +57,7 @@ use stop::{Gone, Stopped};
 use tracees::{Held, Key, Process, Role, Thread};
 use weather::{Faults, Weather};
 
+pub use look::{Captured, Looked, Sent};
 pub use outside::Act;
 pub use settle::{catch_signals, was_interrupted};
 
@@ -78,13 +80,18 @@ pub trait Kernel {
     /// Whether a TCP socket whose inode `is_ours` has sent what is not acknowledged yet.
     fn has_unacknowledged(&self, is_ours: &dyn Fn(u64) -> bool) -> bool;
     /// Every TCP and UDP socket of this network, with its inode: 0 where no process owns it any more, or not yet.
-    fn states(&self) -> Vec<(u64, SocketState)>;
+    fn states(&mut self) -> Vec<(u64, SocketState)>;
+    /// What has gone over the wire since the last time; nothing where it is not read.
+    fn captured(&mut self) -> Captured;
 }
 
 /// How a run is to be recorded.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Settings {
     pub schedule: Schedule,
+    /// Whether the wire and the states of the sockets are recorded beside the calls.
+    #[serde(default)]
+    pub watch: bool,
     /// Chooses among the threads that can run, for [`Schedule::Random`].
     pub seed: u64,
     pub streams: Streams,
@@ -117,6 +124,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             schedule: Schedule::Lockstep,
+            watch: true,
             seed: 0,
             streams: Streams::Own,
             allow_io_uring: false,
@@ -134,6 +142,8 @@ impl Default for Settings {
 /// What the tracer has to say next.
 pub enum Step {
     Event(Box<Event>),
+    /// What the last event, or whoever waits since, has brought about.
+    Looked(Box<Looked>),
     /// Nobody can move: every thread sleeps, and what was sent has arrived.
     Quiet,
     /// No thread is left.
@@ -227,6 +237,8 @@ pub struct Tracer {
     /// Bytes of data that the recording holds so far.
     kept: u64,
     out: VecDeque<Box<Event>>,
+    looked: VecDeque<Looked>,
+    seen: look::Seen,
 }
 
 impl Tracer {
@@ -276,6 +288,8 @@ impl Tracer {
             ruleset: None,
             kept: 0,
             out: VecDeque::new(),
+            looked: VecDeque::new(),
+            seen: look::Seen::default(),
         })
     }
 
@@ -327,8 +341,19 @@ impl Tracer {
     /// The next thing that happened.
     pub fn next_step(&mut self) -> Result<Step> {
         loop {
+            if self.settings.watch && self.is_serial() && !self.out.is_empty() && !self.seen.events
+            {
+                // Whoever it woke has taken what it sent by then.
+                self.settle()?;
+                self.look_behind_event();
+                self.seen.events = true;
+            }
             if let Some(event) = self.out.pop_front() {
                 return Ok(Step::Event(event));
+            }
+            self.seen.events = false;
+            if let Some(looked) = self.looked() {
+                return Ok(Step::Looked(Box::new(looked)));
             }
             if let Some(reason) = self.stop.take() {
                 return Ok(Step::Stop(reason));
@@ -345,6 +370,7 @@ impl Tracer {
                 if chosen.is_none() && (self.somebody_moved() || self.await_acknowledgement()) {
                     continue;
                 }
+                self.look_before_turn(chosen);
                 chosen
             } else {
                 match self.await_any()? {

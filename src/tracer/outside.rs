@@ -5,7 +5,6 @@
 //! owner carries a step out while nobody can move and tells of it here.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 
 use nix::errno::Errno;
 
@@ -266,16 +265,10 @@ fn protocol(kind: &Kind) -> Option<&'static str> {
     }
 }
 
-/// Whether a connection that no process owns is this one. The kernel shows an IPv4 connection of an IPv6 socket in
-/// either way.
+/// Whether a connection that no process owns is this one.
 fn same_ends((local, remote): &(SockAddr, SockAddr), state: &SocketState) -> bool {
-    let plain = |addr: &SockAddr| match addr {
-        SockAddr::Inet { ip, port } => Some((IpAddr::V4(*ip), *port)),
-        SockAddr::Inet6 { ip, port, .. } => Some((IpAddr::V6(*ip).to_canonical(), *port)),
-        _ => None,
-    };
-    plain(local).is_some()
-        && plain(remote).is_some()
-        && plain(local) == plain(&state.local)
-        && plain(remote) == plain(&state.remote)
+    local.internet().is_some()
+        && remote.internet().is_some()
+        && local.internet() == state.local.internet()
+        && remote.internet() == state.remote.internet()
 }

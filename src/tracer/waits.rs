@@ -287,11 +287,7 @@ fn is_stream(kind: &Kind) -> bool {
 
 /// Whether a listener at `local` could be what a client that dialled `remote` has reached.
 fn could_be(local: &SockAddr, remote: Option<&SockAddr>) -> bool {
-    let port = |addr: &SockAddr| match addr {
-        SockAddr::Inet { port, .. } | SockAddr::Inet6 { port, .. } => Some(*port),
-        _ => None,
-    };
-    remote.is_none_or(|remote| match (port(local), port(remote)) {
+    remote.is_none_or(|remote| match (local.port(), remote.port()) {
         (Some(local), Some(remote)) => local == remote,
         _ => local == remote,
     })

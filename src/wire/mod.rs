@@ -1,4 +1,4 @@
-//! The kernel's own view of the programs' sockets: addresses, kinds, ports.
+//! The kernel's own view of the programs' sockets: addresses, kinds, ports, states; and what goes between them.
 //!
 //! Asked through a duplicate of the tracee's descriptor (pidfd_getfd(2)), which is closed before the
 //! answer is given: a duplicate that lives on would keep the connection open after the program's close.
@@ -10,23 +10,34 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use crate::decode;
-use crate::event::{SockAddr, SocketState};
-use crate::tracer::Kernel;
+use crate::event::{SockAddr, SocketState, What};
+use crate::tracer::{Captured, Kernel};
 
+mod capture;
 pub mod peers;
 mod sock_diag;
 
-use sock_diag::Diag;
+use capture::Capture;
+use sock_diag::{Connections, Diag};
 
 /// The running kernel, asked about the sockets of the network namespace that this was made in.
 pub struct Sockets {
     diag: Option<Diag>,
+    capture: Option<Capture>,
+    /// The connections whose beginning was captured.
+    connections: Connections,
 }
 
 impl Sockets {
     /// Where netlink is forbidden, questions that need it have no answer.
     pub fn here() -> Sockets {
-        Sockets { diag: Diag::open().ok() }
+        Sockets { diag: Diag::open().ok(), capture: None, connections: Connections::default() }
+    }
+
+    /// Reads the wire from now on. Fails with EPERM without CAP_NET_RAW.
+    pub fn capture(&mut self) -> Result<(), Errno> {
+        self.capture = Some(Capture::open()?);
+        Ok(())
     }
 
     /// Every TCP and UDP socket of the network with its inode: 0 where no process owns it any more, or not yet. None where
@@ -97,8 +108,23 @@ impl Kernel for Sockets {
         sock_diag::unix_peer(self.diag.as_ref()?, u32::try_from(inode).ok()?)
     }
 
-    fn states(&self) -> Vec<(u64, SocketState)> {
-        Sockets::states(self)
+    fn states(&mut self) -> Vec<(u64, SocketState)> {
+        // The whole table takes a hundred times as long as what is known to be in it.
+        match (&self.diag, &self.capture) {
+            (Some(diag), Some(_)) => self.connections.states(diag).unwrap_or_default(),
+            _ => Sockets::states(self),
+        }
+    }
+
+    fn captured(&mut self) -> Captured {
+        let Some(capture) = &mut self.capture else { return Captured::default() };
+        let captured = capture.take();
+        for sent in &captured.packets {
+            if sent.what == What::Syn {
+                self.connections.add(&sent.source, &sent.target);
+            }
+        }
+        captured
     }
 
     fn has_unacknowledged(&self, is_ours: &dyn Fn(u64) -> bool) -> bool {

@@ -4,7 +4,8 @@
 //! that no process owns any more, too: those in TIME-WAIT, and those that still have something to send. And those that
 //! nobody owns yet, since they wait in a listener's queue.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -124,32 +125,108 @@ pub fn full_listeners(diag: &Diag) -> Result<Vec<u16>, Errno> {
         // Of a listener the queues are how many wait, and how many may wait besides the first.
         state.state == "LISTEN" && state.receive_queue > state.send_queue
     };
-    let port = |addr: SockAddr| match addr {
-        SockAddr::Inet { port, .. } | SockAddr::Inet6 { port, .. } => Some(port),
-        _ => None,
-    };
-    let listeners = states(diag)?.into_iter().map(|(_, state)| state);
-    Ok(listeners.filter(is_full).filter_map(|state| port(state.local)).collect())
+    let mut found = Vec::new();
+    dump(diag, libc::IPPROTO_TCP, 1 << LISTEN, &mut found)?;
+    let listeners = found.into_iter().map(|(_, state)| state);
+    Ok(listeners.filter(is_full).filter_map(|state| state.local.port()).collect())
+}
+
+/// A part of the table: the sockets of both families of a protocol that are in one of these states, a bit each.
+fn dump(
+    diag: &Diag,
+    protocol: i32,
+    states: u32,
+    found: &mut Vec<(u64, SocketState)>,
+) -> Result<(), Errno> {
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        let asked = diag.ask(libc::NLM_F_DUMP, &request(family, protocol, states, 0), |message| {
+            found.extend(read_state(message, protocol));
+        });
+        match asked {
+            // A kernel without udp_diag still tells of TCP.
+            Err(Errno::ENOENT) if protocol == libc::IPPROTO_UDP => {}
+            other => other?,
+        }
+    }
+    Ok(())
 }
 
 /// The state of every TCP and UDP socket of the namespace, of both families, with its inode: 0 where no process owns it.
 pub fn states(diag: &Diag) -> Result<Vec<(u64, SocketState)>, Errno> {
-    let mut states = Vec::new();
+    let mut found = Vec::new();
     for protocol in [libc::IPPROTO_TCP, libc::IPPROTO_UDP] {
-        for family in [libc::AF_INET, libc::AF_INET6] {
-            let asked =
-                diag.ask(libc::NLM_F_DUMP, &request(family, protocol, u32::MAX, 0), |message| {
-                    states.extend(read_state(message, protocol));
-                });
-            match asked {
-                // A kernel without udp_diag still tells of TCP.
-                Err(Errno::ENOENT) if protocol == libc::IPPROTO_UDP => {}
-                other => other?,
-            }
+        dump(diag, protocol, u32::MAX, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// The connections of a network, known one by one.
+///
+/// To dump the table of all connections the kernel goes through every bucket of the whole machine's (180 us here); to
+/// look one of them up takes 4.
+#[derive(Default)]
+pub struct Connections(BTreeSet<Ends>);
+
+/// The two ends of a connection as one of them sees it.
+type Ends = ((IpAddr, u16), (IpAddr, u16));
+
+impl Connections {
+    /// Takes in both ends of a connection that begins.
+    pub fn add(&mut self, one: &SockAddr, other: &SockAddr) {
+        if let (Some(one), Some(other)) = (one.internet(), other.internet()) {
+            self.0.extend([(one, other), (other, one)]);
         }
     }
-    Ok(states)
+
+    /// As [`states`], of these connections, all listeners and all datagram sockets. An end that is gone is forgotten with
+    /// the other.
+    pub fn states(&mut self, diag: &Diag) -> Result<Vec<(u64, SocketState)>, Errno> {
+        let mut found = Vec::new();
+        dump(diag, libc::IPPROTO_TCP, 1 << LISTEN, &mut found)?;
+        dump(diag, libc::IPPROTO_UDP, u32::MAX, &mut found)?;
+        let mut there = BTreeSet::new();
+        for ends in &self.0 {
+            if let Some(state) = one(diag, ends)? {
+                there.insert(*ends);
+                found.push(state);
+            }
+        }
+        self.0.retain(|(own, other)| {
+            there.contains(&(*own, *other)) || there.contains(&(*other, *own))
+        });
+        Ok(found)
+    }
 }
+
+/// One end of a connection; `None` if it is not there.
+fn one(diag: &Diag, (own, other): &Ends) -> Result<Option<(u64, SocketState)>, Errno> {
+    let mut request = match (own.0, other.0) {
+        (IpAddr::V4(_), IpAddr::V4(_)) => request(libc::AF_INET, libc::IPPROTO_TCP, u32::MAX, 0),
+        _ => request(libc::AF_INET6, libc::IPPROTO_TCP, u32::MAX, 0),
+    };
+    // struct inet_diag_sockid: the ports, then the addresses in 16 bytes each; the cookie at its end is "any".
+    const ID: usize = 8;
+    for (n, (ip, port)) in [own, other].into_iter().enumerate() {
+        request[ID + 2 * n..][..2].copy_from_slice(&port.to_be_bytes());
+        let place = ID + 4 + 16 * n;
+        match ip {
+            IpAddr::V4(ip) => request[place..][..4].copy_from_slice(&ip.octets()),
+            IpAddr::V6(ip) => request[place..][..16].copy_from_slice(&ip.octets()),
+        }
+    }
+    request[ID + 40..].fill(0xff);
+    let mut found = None;
+    match diag.ask(0, &request, |message| found = read_state(message, libc::IPPROTO_TCP)) {
+        Ok(()) => {}
+        Err(Errno::ENOENT) => return Ok(None),
+        Err(errno) => return Err(errno),
+    }
+    // Where there is no such connection, the kernel shows who listens at its port.
+    Ok(found.filter(|(_, state)| state.remote.internet() == Some(*other)))
+}
+
+/// The number of the state in net/tcp_states.h.
+const LISTEN: u32 = 10;
 
 const INET_DIAG_INFO: u16 = 2;
 
@@ -362,10 +439,7 @@ mod tests {
                 let inode = inode(&socket.as_raw_fd());
                 let (_, state) = states.iter().find(|(it, _)| *it == u64::from(inode)).unwrap();
                 let (number, local, remote, receive, send) = in_proc(file, inode).unwrap();
-                let port = |addr: &SockAddr| match addr {
-                    SockAddr::Inet { port, .. } | SockAddr::Inet6 { port, .. } => *port,
-                    _ => 0,
-                };
+                let port = |addr: &SockAddr| addr.port().unwrap_or(0);
                 assert_eq!(state.state, state_name(number), "{host}");
                 assert_eq!((port(&state.local), port(&state.remote)), (local, remote), "{host}");
                 assert_eq!(state.receive_queue, receive, "{host}");

@@ -62,7 +62,6 @@ pub fn played(
         tracer: tracer::Settings::default(),
         sandbox: sandbox::Settings::default(),
         live: false,
-        watch: false,
         scenario: lesson.demo_plan(demo).unwrap().map(|plan| Scene { plan, seed: 1 }),
     };
     let mut lab = lab

@@ -139,7 +139,6 @@ impl Lab {
             tracer: socket_lab::tracer::Settings::default(),
             sandbox: socket_lab::sandbox::Settings::default(),
             live: false,
-            watch: false,
             scenario: None,
         });
         if !command.is_empty() {

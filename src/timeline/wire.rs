@@ -1,0 +1,403 @@
+//! What the wire and the kernel's table of sockets say, beside the call that it came of.
+//!
+//! A recording has packets and looks by themselves, each with its [`Cause`]. Here they find their row, and
+//! addresses become the names of the sockets that have them. A connection that nobody has accepted yet bears the
+//! name that it will have; one that nobody ever accepts bears the address of whoever asked for it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use super::{Row, RowKind, Speaker};
+use crate::event::{Cause, Event, Packet, Recording, SockAddr, SocketId, SocketState, What};
+
+/// A packet between two sockets; equal ones in a row are one with a count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrow {
+    pub from: Point,
+    pub to: Point,
+    pub what: What,
+    /// Bytes of the programs' data, in all.
+    pub len: u64,
+    pub count: u64,
+    /// The places of the packets in the recording.
+    pub packets: Vec<usize>,
+}
+
+impl Arrow {
+    /// `SYN`, `6 bytes`, `6 bytes, FIN`, `0 bytes` of an empty datagram.
+    pub fn label(&self) -> String {
+        let unit = if self.len == 1 { "byte" } else { "bytes" };
+        let said = match (self.what, self.len) {
+            (What::Data | What::Datagram, len) => format!("{len} {unit}"),
+            (what, 0) => what.name().to_owned(),
+            (what, len) => format!("{len} {unit}, {}", what.name()),
+        };
+        if self.count > 1 { format!("{said} ×{}", self.count) } else { said }
+    }
+}
+
+/// One end of an arrow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// None where no socket of the run has the address.
+    pub role: Option<String>,
+    pub object: Option<SocketId>,
+    /// `conn`; the address where no socket of the run has it.
+    pub name: String,
+}
+
+/// Who has a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    Process,
+    /// A listener's queue: it waits to be accepted.
+    Queue,
+    /// Nobody any more: the kernel sees it to its end.
+    Kernel,
+}
+
+/// A socket as ss(8) and netstat(8) list it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketLine {
+    pub object: Option<SocketId>,
+    /// The role in whose column it belongs.
+    pub role: Option<String>,
+    /// `conn`; the other end's address if no event ever speaks of it.
+    pub name: String,
+    pub holder: Holder,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    /// As RFC 9293 names it; `UNCONN` of UDP.
+    pub state: String,
+    pub local: String,
+    pub remote: String,
+    pub receive_queue: u32,
+    pub send_queue: u32,
+}
+
+impl SocketLine {
+    /// `server: conn`; in parentheses if no process owns it any more; none if none ever did.
+    pub fn owner(&self) -> Option<String> {
+        self.object?;
+        let owner = format!("{}: {}", self.role.as_deref()?, self.name);
+        Some(if self.holder == Holder::Process { owner } else { format!("({owner})") })
+    }
+
+    /// Bytes that wait to be read; `None` where the kernel counts something else.
+    pub fn to_read(&self) -> Option<u32> {
+        match self.state.as_str() {
+            _ if self.protocol != "tcp" => None,
+            "LISTEN" => None,
+            // The end of the stream counts as a byte as long as nobody has read it.
+            "CLOSE-WAIT" | "LAST-ACK" | "CLOSING" => Some(self.receive_queue.saturating_sub(1)),
+            _ => Some(self.receive_queue),
+        }
+    }
+
+    /// Whether it is gone.
+    pub fn is_gone(&self) -> bool {
+        self.state == "CLOSED"
+    }
+}
+
+/// What became of a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub before: Option<SocketLine>,
+    pub now: SocketLine,
+}
+
+impl Change {
+    /// Whether its state is another one, and not only what waits in its queues.
+    pub fn is_of_state(&self) -> bool {
+        self.before.as_ref().is_none_or(|before| before.state != self.now.state)
+    }
+
+    /// What a timeline says of it: `conn CLOSE-WAIT`, `conn 6 bytes to read`; none of what its row says already.
+    ///
+    /// In parentheses the name of a socket that no process has any more.
+    pub fn says(&self) -> Option<String> {
+        let now = &self.now;
+        let mut said = Vec::new();
+        if self.is_of_state() {
+            said.push(now.state.clone());
+        }
+        let to_read = |line: &SocketLine| line.to_read().unwrap_or(0);
+        let read_before = self.before.as_ref().map_or(0, to_read);
+        if to_read(now) > read_before {
+            let unit = if to_read(now) == 1 { "byte" } else { "bytes" };
+            said.push(format!("{} {unit} to read", to_read(now)));
+        }
+        if now.protocol == "udp"
+            && now.receive_queue > self.before.as_ref().map_or(0, |it| it.receive_queue)
+        {
+            said.push("has a datagram".into());
+        }
+        let unsent = |line: &SocketLine| if line.state == "LISTEN" { 0 } else { line.send_queue };
+        if unsent(now) > self.before.as_ref().map_or(0, unsent) {
+            said.push(format!("{} bytes unacknowledged", unsent(now)));
+        }
+        if said.is_empty() {
+            return None;
+        }
+        let name = match now.holder {
+            Holder::Kernel => format!("({})", now.name),
+            _ => now.name.clone(),
+        };
+        let queued = if now.holder == Holder::Queue { " (not accepted)" } else { "" };
+        Some(format!("{name} {}{queued}", said.join(", ")))
+    }
+}
+
+/// Gives every packet and every change its row; the steps after which nobody could move.
+pub(super) fn attach(
+    recording: &Recording,
+    rows: &mut [Row],
+    speaker: &mut Speaker<'_>,
+) -> Vec<usize> {
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let places = Places::of(recording, rows);
+    let ends = Ends::of(recording);
+    let mut table: BTreeMap<Key, SocketLine> = BTreeMap::new();
+    let mut quiet = Vec::new();
+    let mut packets = recording.packets.iter().enumerate().peekable();
+    for look in &recording.looks {
+        while let Some((n, packet)) = packets.next_if(|(_, it)| it.cause.after <= look.cause.after)
+        {
+            let row = &mut rows[places.row(&packet.cause)];
+            add_arrow(row, ends.arrow(n, packet, speaker));
+        }
+        let at = places.row(&look.cause);
+        if look.quiet {
+            quiet.push(rows[at].step);
+        }
+        for state in &look.sockets {
+            let (key, now) = ends.line(state, speaker);
+            let before = table.insert(key.clone(), now.clone());
+            if now.is_gone() {
+                table.remove(&key);
+                if before.is_none() {
+                    continue;
+                }
+            }
+            if before.as_ref() == Some(&now) {
+                continue;
+            }
+            let changes = &mut rows[at].changes;
+            // Seen twice with nothing in between that is shown.
+            match changes.iter_mut().find(|it| it.now.key() == key) {
+                Some(change) => change.now = now,
+                None => changes.push(Change { before, now }),
+            }
+        }
+    }
+    for (n, packet) in packets {
+        let row = &mut rows[places.row(&packet.cause)];
+        add_arrow(row, ends.arrow(n, packet, speaker));
+    }
+    quiet
+}
+
+fn add_arrow(row: &mut Row, arrow: Arrow) {
+    if let Some(last) = row.arrows.last_mut()
+        && (&last.from, &last.to, last.what) == (&arrow.from, &arrow.to, arrow.what)
+        && last.len / last.count == arrow.len
+    {
+        last.count += 1;
+        last.packets.extend(arrow.packets);
+        return;
+    }
+    row.arrows.push(arrow);
+}
+
+/// What tells two sockets apart: the description, or the two ends of what no event speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    Object(SocketId),
+    Ends(String, String, String),
+}
+
+impl SocketLine {
+    /// What tells it apart from every other.
+    pub fn key(&self) -> Key {
+        match self.object {
+            Some(id) => Key::Object(id),
+            None => Key::Ends(self.protocol.clone(), self.local.clone(), self.remote.clone()),
+        }
+    }
+}
+
+/// Where in the rows a moment of the recording is.
+struct Places {
+    /// The row in which each event ended.
+    ended: HashMap<u64, usize>,
+    /// The row in which a thread of a role began to wait, by the event before it.
+    began: HashMap<(String, u32, u64), usize>,
+    /// Of each row the `seq` of the last event that had happened.
+    after: Vec<u64>,
+    /// The rows of each thread.
+    own: HashMap<(String, u32), Vec<usize>>,
+}
+
+impl Places {
+    fn of(recording: &Recording, rows: &[Row]) -> Places {
+        let since = |seq: u64| {
+            let at = recording.events.binary_search_by_key(&seq, |event: &Event| event.seq).ok();
+            let event = at.and_then(|at| recording.events.get(at));
+            event.and_then(|event| event.since).unwrap_or(seq.saturating_sub(1))
+        };
+        let mut places = Places {
+            ended: HashMap::new(),
+            began: HashMap::new(),
+            after: Vec::new(),
+            own: HashMap::new(),
+        };
+        for (at, row) in rows.iter().enumerate() {
+            let place = match row.kind {
+                RowKind::Waits { .. } => {
+                    let since = since(row.seq);
+                    places.began.insert((row.role.clone(), row.thread, since), at);
+                    since
+                }
+                _ => {
+                    places.ended.extend(row.events.iter().map(|seq| (*seq, at)));
+                    row.last_seq
+                }
+            };
+            // What was folded away may have ended later than the row that follows.
+            places.after.push(place.max(places.after.last().copied().unwrap_or(0)));
+            places.own.entry((row.role.clone(), row.thread)).or_default().push(at);
+        }
+        places
+    }
+
+    /// The row of what a moment came of.
+    fn row(&self, cause: &Cause) -> usize {
+        let last = self.after.partition_point(|after| *after <= cause.after).saturating_sub(1);
+        let Some(role) = &cause.role else { return last };
+        let thread = (role.clone(), cause.thread);
+        if cause.waiting
+            && let Some(row) = self.began.get(&(role.clone(), cause.thread, cause.after))
+        {
+            return *row;
+        }
+        let own = self.own.get(&thread);
+        if let Some(row) = self.ended.get(&cause.after)
+            && own.is_some_and(|own| own.contains(row))
+        {
+            return *row;
+        }
+        // What is not shown (a close that nobody wrote, the end of a process) follows what is.
+        let own = own.and_then(|own| own.iter().rfind(|row| **row <= last));
+        own.copied().unwrap_or(last)
+    }
+}
+
+type Plain = (IpAddr, u16);
+
+/// Which socket has which addresses.
+struct Ends<'a> {
+    recording: &'a Recording,
+    /// Connections of both protocols, by their own end and the other.
+    pairs: HashMap<(Plain, Plain), SocketId>,
+    /// Listeners and unconnected sockets by protocol and port, in the order in which they were seen.
+    ports: HashMap<(String, u16), Vec<(u64, SocketId)>>,
+}
+
+impl<'a> Ends<'a> {
+    fn of(recording: &'a Recording) -> Ends<'a> {
+        let mut ends = Ends { recording, pairs: HashMap::new(), ports: HashMap::new() };
+        for look in &recording.looks {
+            for state in look.sockets.iter().filter(|state| state.state != "CLOSED") {
+                let (Some(id), Some(local)) = (state.socket, state.local.internet()) else {
+                    continue;
+                };
+                match state.remote.internet() {
+                    Some(remote) if remote.1 != 0 => {
+                        ends.pairs.insert((local, remote), id);
+                    }
+                    _ => {
+                        let key = (state.protocol.to_string(), local.1);
+                        ends.ports.entry(key).or_default().push((look.cause.after, id));
+                    }
+                }
+            }
+        }
+        ends
+    }
+
+    /// The socket that has this end of a packet.
+    fn object(
+        &self,
+        protocol: &str,
+        after: u64,
+        own: &SockAddr,
+        other: &SockAddr,
+    ) -> Option<SocketId> {
+        let (own, other) = (own.internet()?, other.internet()?);
+        self.pairs.get(&(own, other)).copied().or_else(|| self.at_port(protocol, after, own.1))
+    }
+
+    /// The listener or unconnected socket that had a port at a moment: the latest seen by then, else the first after it.
+    fn at_port(&self, protocol: &str, after: u64, port: u16) -> Option<SocketId> {
+        let seen = self.ports.get(&(protocol.to_owned(), port))?;
+        let by_then = seen.iter().rfind(|(at, _)| *at <= after);
+        by_then.or(seen.first()).map(|(_, id)| *id)
+    }
+
+    fn point(
+        &self,
+        after: u64,
+        what: What,
+        own: &SockAddr,
+        other: &SockAddr,
+        speaker: &mut Speaker<'_>,
+    ) -> Point {
+        let protocol = match what {
+            What::Datagram | What::Unreachable => "udp",
+            _ => "tcp",
+        };
+        let object = self.object(protocol, after, own, other);
+        let role = object.and_then(|id| Some(self.recording.socket(id)?.role.clone()));
+        let name = object.and_then(|id| speaker.names.of(id)).map(str::to_owned);
+        Point { role, object, name: name.unwrap_or_else(|| speaker.masks.endpoint(own)) }
+    }
+
+    fn arrow(&self, n: usize, packet: &Packet, speaker: &mut Speaker<'_>) -> Arrow {
+        let Packet { cause, source, target, what, len } = packet;
+        let from = self.point(cause.after, *what, source, target, speaker);
+        let to = self.point(cause.after, *what, target, source, speaker);
+        Arrow { from, to, what: *what, len: *len, count: 1, packets: vec![n] }
+    }
+
+    fn line(&self, state: &SocketState, speaker: &mut Speaker<'_>) -> (Key, SocketLine) {
+        let pair = || Some((state.local.internet()?, state.remote.internet()?));
+        let object = state.socket.or_else(|| self.pairs.get(&pair()?).copied());
+        // What nobody has accepted belongs to whoever listens at its port.
+        let listener = || self.at_port(&state.protocol, u64::MAX, state.local.port()?);
+        let role =
+            object.or_else(listener).and_then(|id| Some(self.recording.socket(id)?.role.clone()));
+        let name = object.and_then(|id| speaker.names.of(id)).map(str::to_owned);
+        // Whoever closes an established connection ends that state: one that nobody has was never accepted.
+        let holder = match state.state.as_str() {
+            _ if !state.orphan => Holder::Process,
+            "ESTABLISHED" | "CLOSE-WAIT" | "SYN-RECEIVED" => Holder::Queue,
+            _ => Holder::Kernel,
+        };
+        let line = SocketLine {
+            object,
+            role,
+            name: name.unwrap_or_else(|| speaker.masks.endpoint(&state.remote)),
+            holder,
+            protocol: state.protocol.to_string(),
+            state: state.state.clone(),
+            local: speaker.masks.endpoint(&state.local),
+            remote: speaker.masks.endpoint(&state.remote),
+            receive_queue: state.receive_queue,
+            send_queue: state.send_queue,
+        };
+        (line.key(), line)
+    }
+}

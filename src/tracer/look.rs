@@ -1,0 +1,202 @@
+//! Between two events: what went over the wire, and how the kernel's sockets stand.
+//!
+//! A look is taken when everybody stands still or sleeps: after each event, before another thread gets its turn
+//! (the one that had it may have sent something and waits now), and when nobody can move. So what is seen came of
+//! the call of one thread, and that is told with it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{
+    Bytes, Cause, Event, Frame, Look, Packet, SockAddr, SocketId, SocketState, Standing, What,
+};
+
+use super::tracees::Key;
+use super::{Tracer, bounds};
+
+/// What has left since the last time it was asked.
+#[derive(Debug, Default)]
+pub struct Captured {
+    pub packets: Vec<Sent>,
+    /// When it left, in nanoseconds since the capture began; the frame; the place in `packets` of what it is part of.
+    pub frames: Vec<(u64, Bytes, Option<usize>)>,
+}
+
+/// What went over the wire.
+#[derive(Debug)]
+pub struct Sent {
+    pub source: SockAddr,
+    pub target: SockAddr,
+    pub what: What,
+    pub len: u64,
+}
+
+/// What a look has found.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Looked {
+    /// Absent if no socket stands otherwise than before.
+    pub look: Option<Look>,
+    pub packets: Vec<Packet>,
+    pub frames: Vec<Frame>,
+}
+
+/// The sockets as they were seen last, and how many packets there were.
+#[derive(Default)]
+pub struct Seen {
+    sockets: BTreeMap<Ends, SocketState>,
+    packets: usize,
+    /// The events that wait to be told have been looked behind.
+    pub events: bool,
+}
+
+/// What tells a socket from another in the kernel's table: its description, else its protocol and ends.
+type Ends = (Option<SocketId>, String);
+
+fn ends(state: &SocketState) -> Ends {
+    match state.socket {
+        Some(id) => (Some(id), String::new()),
+        None => (None, format!("{} {} {}", state.protocol, state.local, state.remote)),
+    }
+}
+
+impl Tracer {
+    /// Whether a look is taken after each call. Where all run at once nobody stands still; where the network is the
+    /// machine's, an acknowledgement may come late, so that only quiet moments are the same every time.
+    fn looks_often(&self) -> bool {
+        self.settings.watch && self.is_serial() && !self.settings.shared_ports
+    }
+
+    /// Looks at what the last event brought about, and completes it with the state of its socket.
+    pub(super) fn look_behind_event(&mut self) {
+        if !self.looks_often() {
+            return;
+        }
+        let Some(event) = self.out.back() else { return };
+        let cause = Cause {
+            after: event.seq,
+            role: Some(event.role.clone()),
+            thread: event.thread,
+            waiting: false,
+        };
+        let concerned = about_sockets(event);
+        self.look(cause, concerned, false);
+        if let Some(event) = self.out.back_mut() {
+            let known = event.socket.map(|id| (Some(id), String::new()));
+            let state = known.and_then(|ends| self.seen.sockets.get(&ends));
+            event.state = state.map(|it| Standing {
+                state: it.state.clone(),
+                receive_queue: it.receive_queue,
+                send_queue: it.send_queue,
+            });
+        }
+    }
+
+    /// Looks at what the thread that had the turn has sent before it began to wait, if another is to have it.
+    pub(super) fn look_before_turn(&mut self, next: Option<Key>) {
+        let Some(current) = self.current.filter(|&key| next != Some(key)) else { return };
+        let in_call = self.threads.get(&current).is_some_and(|thread| thread.call.is_some());
+        if !in_call || !self.looks_often() {
+            return;
+        }
+        let cause = Cause {
+            after: self.seq,
+            role: Some(self.roles[current.0].name.clone()),
+            thread: current.1,
+            waiting: true,
+        };
+        self.look(cause, false, false);
+    }
+
+    /// Looks when nobody can move.
+    pub fn look_in_quiet(&mut self) {
+        // In the free schedule there is no telling which call it came of.
+        if self.settings.watch && self.is_serial() {
+            let cause = Cause { after: self.seq, ..Cause::default() };
+            self.look(cause, true, true);
+        }
+    }
+
+    /// The next of what was found and not told yet.
+    pub fn looked(&mut self) -> Option<Looked> {
+        self.looked.pop_front()
+    }
+
+    /// `concerned`: the sockets may stand otherwise though nothing was sent.
+    fn look(&mut self, cause: Cause, concerned: bool, quiet: bool) {
+        self.rest();
+        let captured = self.kernel.captured();
+        let sockets = match concerned || !captured.packets.is_empty() {
+            true => self.changed(),
+            false => Vec::new(),
+        };
+        let first = self.seen.packets;
+        self.seen.packets += captured.packets.len();
+        let packet = |sent: Sent| {
+            let Sent { source, target, what, len } = sent;
+            Packet { cause: cause.clone(), source, target, what, len }
+        };
+        let packets = captured.packets.into_iter().map(packet).collect();
+        let mut frames = Vec::new();
+        for (at, mut bytes, place) in captured.frames {
+            if self.kept >= bounds::BYTES {
+                bytes.data.clear();
+            }
+            self.kept += bytes.data.len() as u64;
+            frames.push(Frame {
+                at,
+                after: cause.after,
+                packet: place.map(|place| first + place),
+                bytes,
+            });
+        }
+        let look = (quiet || !sockets.is_empty()).then_some(Look { cause, quiet, sockets });
+        let found = Looked { look, packets, frames };
+        if found.look.is_some() || !found.packets.is_empty() || !found.frames.is_empty() {
+            self.looked.push_back(found);
+        }
+    }
+
+    /// The sockets that stand otherwise than at the last look; those that are gone are `CLOSED`.
+    fn changed(&mut self) -> Vec<SocketState> {
+        let now: BTreeMap<Ends, SocketState> =
+            self.states().into_iter().map(|state| (ends(&state), state)).collect();
+        let before = std::mem::take(&mut self.seen.sockets);
+        let mut changed: Vec<SocketState> = now
+            .iter()
+            .filter(|(ends, state)| before.get(*ends) != Some(*state))
+            // What was bound or made only is not in the table yet.
+            .filter(|(ends, state)| state.state != "CLOSED" || before.contains_key(*ends))
+            .map(|(_, state)| state.clone())
+            .collect();
+        // Those without a description that have one now are not gone.
+        let same = |state: &SocketState| {
+            now.values().any(|it| {
+                it.protocol == state.protocol
+                    && it.local == state.local
+                    && it.remote == state.remote
+            })
+        };
+        changed.extend(
+            before.iter().filter(|(ends, state)| !now.contains_key(*ends) && !same(state)).map(
+                |(_, state)| SocketState {
+                    state: "CLOSED".into(),
+                    receive_queue: 0,
+                    send_queue: 0,
+                    ..state.clone()
+                },
+            ),
+        );
+        self.seen.sockets = now;
+        changed
+    }
+}
+
+/// Whether sockets may stand otherwise after an event though nothing was sent: it took from a queue, listens, has closed.
+fn about_sockets(event: &Event) -> bool {
+    event.socket.is_some() && event.call != "write"
+        || matches!(
+            event.call.as_ref(),
+            "exit" | "exit_group" | "killed" | "close" | "execve" | "pthread_exit"
+        )
+}

@@ -1,0 +1,322 @@
+//! What goes over the wire of the sandbox's network: packet(7).
+//!
+//! On loopback each frame is seen twice, as it leaves and as it arrives; only the first is taken. A frame is kept
+//! as it is; what it means is told apart from it, and only what means something: not acknowledgements alone,
+//! not what is sent again, and segments with data in a row as one, since how a stream is cut is the kernel's affair.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use etherparse::{Icmpv4Type, Icmpv6Type, LaxNetSlice, LaxSlicedPacket, TransportSlice};
+use etherparse::{icmpv4, icmpv6};
+use nix::errno::Errno;
+
+use crate::event::{BYTES_KEPT, Bytes, SockAddr, What};
+use crate::tracer::{Captured, Sent};
+
+/// The reader of one network namespace.
+pub struct Capture {
+    socket: OwnedFd,
+    flows: Flows,
+    began: Duration,
+}
+
+impl Capture {
+    /// Fails with EPERM without CAP_NET_RAW in the network namespace that it is called in.
+    pub fn open() -> Result<Capture, Errno> {
+        let all = i32::from((libc::ETH_P_ALL as u16).to_be());
+        let flags = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        // SAFETY: plain numbers; the descriptor is ours alone.
+        let socket = unsafe {
+            let fd = Errno::result(libc::socket(libc::AF_PACKET, flags, all))?;
+            OwnedFd::from_raw_fd(fd)
+        };
+        // Room for what one call can send before the next look: far more than the sockets' own buffers hold.
+        const ROOM: i32 = 64 << 20;
+        for (name, value) in [(libc::SO_RCVBUFFORCE, ROOM), (libc::SO_TIMESTAMPNS, 1)] {
+            super::set_option(&socket, libc::SOL_SOCKET, name, &value.to_ne_bytes());
+        }
+        Ok(Capture { socket, flows: Flows::default(), began: now() })
+    }
+
+    /// What has left since the last time.
+    pub fn take(&mut self) -> Captured {
+        let mut captured = Captured::default();
+        while let Some((at, bytes)) = self.next_frame() {
+            let sent = meaning(&bytes).and_then(|(source, target, segment)| {
+                self.flows.news(&source, &target, segment).map(|(what, len)| Sent {
+                    source,
+                    target,
+                    what,
+                    len,
+                })
+            });
+            let place = sent.map(|sent| add(&mut captured.packets, sent));
+            let at = at.saturating_sub(self.began).as_nanos() as u64;
+            captured.frames.push((at, bytes, place));
+        }
+        captured
+    }
+
+    /// The next frame that leaves, and when it did.
+    fn next_frame(&self) -> Option<(Duration, Bytes)> {
+        loop {
+            let mut data = vec![0u8; BYTES_KEPT];
+            // SAFETY: all of these are plain data, for which zeros are valid.
+            let (mut from, mut message): (libc::sockaddr_ll, libc::msghdr) =
+                unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+            let mut part = libc::iovec { iov_base: data.as_mut_ptr().cast(), iov_len: data.len() };
+            let mut control = [0u64; 8];
+            message.msg_name = (&raw mut from).cast();
+            message.msg_namelen = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+            message.msg_iov = &raw mut part;
+            message.msg_iovlen = 1;
+            message.msg_control = control.as_mut_ptr().cast();
+            message.msg_controllen = size_of_val(&control) as _;
+            // SAFETY: the kernel writes within the lengths given; all of it outlives the call.
+            let length =
+                unsafe { libc::recvmsg(self.socket.as_raw_fd(), &mut message, libc::MSG_TRUNC) };
+            if length < 0 {
+                match Errno::last() {
+                    Errno::EINTR => continue,
+                    _ => return None,
+                }
+            }
+            if from.sll_pkttype != libc::PACKET_OUTGOING as u8 {
+                continue;
+            }
+            data.truncate(length as usize);
+            return Some((stamp(&message), Bytes { len: length as u64, data }));
+        }
+    }
+}
+
+/// When the kernel saw the frame, since 1970.
+fn stamp(message: &libc::msghdr) -> Duration {
+    // SAFETY: the message was filled by recvmsg(2), and its control buffer lives; a timespec follows the header.
+    unsafe {
+        let header = libc::CMSG_FIRSTHDR(message);
+        if header.is_null() || (*header).cmsg_type != libc::SCM_TIMESTAMPNS {
+            return now();
+        }
+        let time: libc::timespec = std::ptr::read_unaligned(libc::CMSG_DATA(header).cast());
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    }
+}
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Adds to what was sent; gives its place.
+fn add(packets: &mut Vec<Sent>, sent: Sent) -> usize {
+    let goes_on = sent.what == What::Data || sent.what == What::Fin && sent.len > 0;
+    if let Some(last) = packets.last_mut()
+        && last.what == What::Data
+        && goes_on
+        && (&last.source, &last.target) == (&sent.source, &sent.target)
+    {
+        last.what = sent.what;
+        last.len += sent.len;
+    } else {
+        packets.push(sent);
+    }
+    packets.len() - 1
+}
+
+/// What a frame carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Segment {
+    Tcp { seq: u32, syn: bool, ack: bool, fin: bool, rst: bool, len: u32 },
+    Datagram { len: u64 },
+    Unreachable,
+}
+
+/// Who sends what to whom. `None` for what is neither TCP, UDP nor a port that ICMP calls unreachable.
+fn meaning(frame: &Bytes) -> Option<(SockAddr, SockAddr, Segment)> {
+    let sliced = LaxSlicedPacket::from_ethernet(&frame.data).ok()?;
+    let (source, target) = hosts(sliced.net.as_ref()?)?;
+    // The frame may be longer than what was kept of it.
+    let cut = frame.len - frame.data.len() as u64;
+    match sliced.transport? {
+        TransportSlice::Tcp(tcp) => {
+            let len = tcp.payload().len() as u64 + cut;
+            let segment = Segment::Tcp {
+                seq: tcp.sequence_number(),
+                syn: tcp.syn(),
+                ack: tcp.ack(),
+                fin: tcp.fin(),
+                rst: tcp.rst(),
+                len: len as u32,
+            };
+            let (from, to) = (tcp.source_port(), tcp.destination_port());
+            Some((addr(source, from), addr(target, to), segment))
+        }
+        TransportSlice::Udp(udp) => {
+            let len = udp.payload().len() as u64 + cut;
+            let (from, to) = (udp.source_port(), udp.destination_port());
+            Some((addr(source, from), addr(target, to), Segment::Datagram { len }))
+        }
+        TransportSlice::Icmpv4(icmp) => {
+            let Icmpv4Type::DestinationUnreachable(icmpv4::DestUnreachableHeader::Port) =
+                icmp.icmp_type()
+            else {
+                return None;
+            };
+            quoted(LaxSlicedPacket::from_ip(icmp.payload()).ok()?)
+        }
+        TransportSlice::Icmpv6(icmp) => {
+            let Icmpv6Type::DestinationUnreachable(icmpv6::DestUnreachableCode::Port) =
+                icmp.icmp_type()
+            else {
+                return None;
+            };
+            quoted(LaxSlicedPacket::from_ip(icmp.payload()).ok()?)
+        }
+        TransportSlice::Igmp(_) => None,
+    }
+}
+
+/// An answer of ICMP quotes the datagram that it is about: it comes from where that was to go.
+fn quoted(inner: LaxSlicedPacket<'_>) -> Option<(SockAddr, SockAddr, Segment)> {
+    let (source, target) = hosts(inner.net.as_ref()?)?;
+    match inner.transport? {
+        TransportSlice::Udp(udp) => {
+            let (from, to) = (udp.source_port(), udp.destination_port());
+            Some((addr(target, to), addr(source, from), Segment::Unreachable))
+        }
+        _ => None,
+    }
+}
+
+fn hosts(net: &LaxNetSlice<'_>) -> Option<(IpAddr, IpAddr)> {
+    match net {
+        LaxNetSlice::Ipv4(ip) => {
+            let header = ip.header();
+            Some((header.source_addr().into(), header.destination_addr().into()))
+        }
+        LaxNetSlice::Ipv6(ip) => {
+            let header = ip.header();
+            Some((header.source_addr().into(), header.destination_addr().into()))
+        }
+        _ => None,
+    }
+}
+
+fn addr(ip: IpAddr, port: u16) -> SockAddr {
+    match ip {
+        IpAddr::V4(ip) => SockAddr::Inet { ip, port },
+        IpAddr::V6(ip) => SockAddr::Inet6 { ip, port, flowinfo: 0, scope: 0 },
+    }
+}
+
+/// How far each direction of each connection has got, to know what is sent again.
+#[derive(Default)]
+struct Flows(HashMap<(SockAddr, SockAddr), u32>);
+
+impl Flows {
+    /// What of a segment is new: its meaning and its bytes of data. `None` if nothing is.
+    fn news(
+        &mut self,
+        source: &SockAddr,
+        target: &SockAddr,
+        segment: Segment,
+    ) -> Option<(What, u64)> {
+        let (seq, syn, ack, fin, rst, len) = match segment {
+            Segment::Datagram { len } => return Some((What::Datagram, len)),
+            Segment::Unreachable => return Some((What::Unreachable, 0)),
+            Segment::Tcp { seq, syn, ack, fin, rst, len } => (seq, syn, ack, fin, rst, len),
+        };
+        if rst {
+            return Some((What::Rst, 0));
+        }
+        let flow = (source.clone(), target.clone());
+        // SYN and FIN take a number each. RFC 9293, 3.4.
+        let end = seq.wrapping_add(len).wrapping_add(u32::from(syn)).wrapping_add(u32::from(fin));
+        let known = self.0.get(&flow).copied();
+        let fresh = match known {
+            // The first of a new connection begins where it likes.
+            Some(next) if syn && next != end => end.wrapping_sub(seq),
+            None => end.wrapping_sub(seq),
+            Some(next) => end.wrapping_sub(next),
+        };
+        // What lies behind counts as far ahead. RFC 9293, 3.4: arithmetic modulo 2^32.
+        if fresh == 0 || fresh > i32::MAX as u32 {
+            return None;
+        }
+        self.0.insert(flow, end);
+        let what = match (syn, ack, fin) {
+            (true, false, _) => What::Syn,
+            (true, true, _) => What::SynAck,
+            (_, _, true) => What::Fin,
+            _ => What::Data,
+        };
+        let data = fresh.min(end.wrapping_sub(seq)) - u32::from(syn) - u32::from(fin);
+        Some((what, data.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(port: u16) -> SockAddr {
+        addr(std::net::Ipv4Addr::LOCALHOST.into(), port)
+    }
+
+    fn tcp(seq: u32, len: u32) -> Segment {
+        Segment::Tcp { seq, syn: false, ack: true, fin: false, rst: false, len }
+    }
+
+    fn fin(seq: u32, len: u32) -> Segment {
+        Segment::Tcp { seq, syn: false, ack: true, fin: true, rst: false, len }
+    }
+
+    #[test]
+    fn what_is_sent_again_is_no_news() {
+        let mut flows = Flows::default();
+        let mut news = |segment| flows.news(&end(1), &end(2), segment);
+        let syn =
+            Segment::Tcp { seq: u32::MAX, syn: true, ack: false, fin: false, rst: false, len: 0 };
+        assert_eq!(news(syn), Some((What::Syn, 0)));
+        assert_eq!(news(syn), None);
+        assert_eq!(news(tcp(0, 0)), None, "only acknowledges");
+        assert_eq!(news(tcp(0, 6)), Some((What::Data, 6)));
+        assert_eq!(news(tcp(0, 6)), None);
+        assert_eq!(news(tcp(3, 6)), Some((What::Data, 3)), "half of it is new");
+        assert_eq!(news(tcp(8, 0)), None, "a probe whether somebody is there");
+        assert_eq!(news(fin(9, 1)), Some((What::Fin, 1)));
+        assert_eq!(news(fin(9, 1)), None);
+        let again = Segment::Tcp { seq: 77, syn: true, ack: false, fin: false, rst: false, len: 0 };
+        assert_eq!(news(again), Some((What::Syn, 0)), "the port is used anew");
+    }
+
+    #[test]
+    fn how_a_stream_is_cut_leaves_no_trace() {
+        let sent = |what, len, from| Sent { source: end(from), target: end(9), what, len };
+        let mut packets = Vec::new();
+        for one in [
+            sent(What::Data, 10, 1),
+            sent(What::Data, 5, 1),
+            sent(What::Fin, 1, 1),
+            sent(What::Data, 4, 2),
+            sent(What::Fin, 0, 2),
+        ] {
+            add(&mut packets, one);
+        }
+        let told: Vec<_> = packets.iter().map(|it| (it.what, it.len)).collect();
+        assert_eq!(told, [(What::Fin, 16), (What::Data, 4), (What::Fin, 0)]);
+    }
+
+    #[test]
+    fn a_frame_that_makes_no_sense_means_nothing() {
+        for length in 0..120 {
+            for byte in [0, 0x45, 0xff] {
+                let frame = Bytes { len: 200, data: vec![byte; length] };
+                let _ = meaning(&frame);
+            }
+        }
+    }
+}

@@ -16,7 +16,7 @@ use std::{fs, io};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 use crate::grade::{self, About, Check, Question};
 use crate::scenario::texts::Template;
 use crate::scenario::{self, Place, Plan};
@@ -429,7 +429,12 @@ impl Lesson {
                 next: format!("lab run {}", self.number),
             },
             false => Error::Usage {
-                why: format!("{} has no variant `{wanted}`, but {}", self.name, names.join(", ")),
+                why: match did_you_mean(wanted, names.iter().map(String::as_str)) {
+                    meant if meant.is_empty() => {
+                        format!("{} has no variant `{wanted}`, but {}", self.name, names.join(", "))
+                    }
+                    meant => format!("{} has no variant `{wanted}`{meant}", self.name),
+                },
                 next: format!("lab run {} --variant {}", self.number, names[0]),
             },
         })

@@ -194,6 +194,16 @@ impl fmt::Display for Obstacle {
     }
 }
 
+/// `; did you mean half-close?` where one of the known names is like what was typed; else nothing.
+pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    const ALIKE: f64 = 0.75;
+    let rated = known.into_iter().map(|name| (strsim::jaro_winkler(typed, name), name));
+    let best = rated.max_by(|(a, one), (b, other)| a.total_cmp(b).then(other.cmp(one)));
+    best.filter(|(likeness, _)| *likeness > ALIKE)
+        .map(|(_, name)| format!("; did you mean {name}?"))
+        .unwrap_or_default()
+}
+
 /// An errno in words and by name: `permission denied (EACCES)`.
 fn reason(errno: Errno) -> String {
     let words = errno.desc();
@@ -315,6 +325,13 @@ mod tests {
             let next = error.next().unwrap_or_default();
             assert!(!next.contains('\n') && !next.ends_with('.'), "{next}");
         }
+    }
+
+    #[test]
+    fn the_nearest_name_is_offered_and_none_that_is_unlike() {
+        let known = ["talks-on", "glued", "split"];
+        assert_eq!(did_you_mean("talk-on", known), "; did you mean talks-on?");
+        assert_eq!(did_you_mean("zzz", known), "");
     }
 
     #[test]

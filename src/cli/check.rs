@@ -286,7 +286,7 @@ impl Check {
 }
 
 /// A command as a shell splits it; no shell runs it.
-fn words(option: &str, value: &str, command: &str) -> Result<Vec<String>> {
+pub fn words(option: &str, value: &str, command: &str) -> Result<Vec<String>> {
     let wrong = |why: &str| Error::Usage {
         why: format!("`{option} {value}`: {why}"),
         next: "lab check 3 --bin 'python3 echo.py'".into(),

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::catalogue::{self, Catalogue, Lesson};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 use crate::grade::{self, Check, Expect};
 use crate::tracer::weather::Weather;
 
@@ -137,8 +137,6 @@ fn unknown(name: &str, lessons: &[Graded]) -> Error {
     let rules = lessons.iter().flat_map(|(_, rules)| rules.rules.iter().map(|it| it.id.as_str()));
     let all = Check::ALL.iter().map(|check| check.name());
     let known = rules.chain(all).chain(Weather::ALL.iter().map(|weather| weather.name()));
-    let rated = known.map(|known| (strsim::jaro_winkler(known, name), known));
-    let near = rated.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness > 0.75);
-    let near = near.map(|(_, near)| format!("; did you mean {near}?")).unwrap_or_default();
+    let near = did_you_mean(name, known);
     Error::Usage { why: format!("no rule or weather `{name}`{near}"), next: "lab explain".into() }
 }

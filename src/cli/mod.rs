@@ -5,6 +5,7 @@
 
 mod audit;
 mod check;
+mod diff;
 mod doctor;
 mod explain;
 mod list;
@@ -44,6 +45,8 @@ enum Command {
     Trace(trace::Trace),
     /// Grade a program by what it did
     Check(check::Check),
+    /// Hold your run against the demo's: where do they part first?
+    Diff(diff::Diff),
     /// Say what a rule or a weather is, and which lessons use it
     Explain(explain::Explain),
     /// Hold lessons to their own rules: for authors
@@ -105,6 +108,7 @@ fn dispatch(lab: Lab) -> Result<Outcome> {
         Some(Command::Run(run)) => run.go(lab.color),
         Some(Command::Trace(trace)) => trace.go(lab.color),
         Some(Command::Check(check)) => check.go(lab.color),
+        Some(Command::Diff(diff)) => diff.go(lab.color),
         Some(Command::Explain(explain)) => explain.go(),
         Some(Command::Audit(audit)) => audit.go(lab.color),
         Some(Command::Show(show)) => show.go(lab.color),

@@ -21,6 +21,7 @@
 mod checks;
 mod closings;
 mod datagrams;
+pub mod diff;
 mod predictions;
 mod report;
 mod rules;

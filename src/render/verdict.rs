@@ -215,28 +215,28 @@ fn field(out: &mut String, name: &str, text: &str) {
 }
 
 /// What a program printed or was called must not command the terminal.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
-struct Paint {
-    color: bool,
+pub(super) struct Paint {
+    pub color: bool,
 }
 
 impl Paint {
-    fn good(&self, text: &str) -> String {
+    pub fn good(&self, text: &str) -> String {
         self.with(AnsiColor::Green.on_default(), text)
     }
 
-    fn bad(&self, text: &str) -> String {
+    pub fn bad(&self, text: &str) -> String {
         self.with(AnsiColor::Red.on_default(), text)
     }
 
-    fn unsure(&self, text: &str) -> String {
+    pub fn unsure(&self, text: &str) -> String {
         self.with(AnsiColor::Yellow.on_default(), text)
     }
 
-    fn strong(&self, text: &str) -> String {
+    pub fn strong(&self, text: &str) -> String {
         self.with(anstyle::Style::new().effects(Effects::BOLD), text)
     }
 

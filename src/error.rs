@@ -35,6 +35,10 @@ pub enum Error {
     Recording { path: PathBuf, why: String },
     /// A recording of a newer program.
     NewerRecording { path: PathBuf, version: u64 },
+    /// A file that is no report of `lab check --as json`.
+    Report { path: PathBuf, why: String },
+    /// A report of a newer program.
+    NewerReport { path: PathBuf, version: u64 },
     /// cargo could not build a lesson's program: its diagnostics went to stderr already.
     Build { what: String },
     /// The command line holds something that clap cannot judge.
@@ -90,7 +94,10 @@ impl Error {
             Error::File { doing: "write", path, why } if why.ends_with("(ENOENT)") => {
                 format!("mkdir -p {}", path.parent()?.display())
             }
-            Error::NewerRecording { .. } => "cargo install --path . to bring lab up to date".into(),
+            Error::Report { .. } => "lab check --all --as json -o STUDENT.json".into(),
+            Error::NewerReport { .. } | Error::NewerRecording { .. } => {
+                "cargo install --path . to bring lab up to date".into()
+            }
             Error::Recording { .. } => "record it again: lab trace --as json -o FILE -- CMD".into(),
             Error::Usage { next, .. } => next.clone(),
             Error::Told { next, .. } => return next.clone(),
@@ -140,6 +147,14 @@ impl fmt::Display for Error {
                 "{} is a recording of version {version}; this lab reads up to version {}",
                 path.display(),
                 crate::event::VERSION
+            ),
+            Error::Report { path, why } => {
+                write!(f, "{} is no report of lab check: {why}", path.display())
+            }
+            Error::NewerReport { path, version } => write!(
+                f,
+                "{} is a report of version {version}; this lab reads up to version 1",
+                path.display()
             ),
             Error::Build { what } => write!(f, "cargo could not build {what}"),
             Error::Usage { why, .. } => f.write_str(why),
@@ -255,6 +270,8 @@ mod tests {
             },
             Error::Recording { path: "run.json".into(), why: "it breaks off in line 12".into() },
             Error::NewerRecording { path: "run.json".into(), version: 7 },
+            Error::Report { path: "ada.json".into(), why: "missing field `version`".into() },
+            Error::NewerReport { path: "ada.json".into(), version: 7 },
             Error::Build { what: "12-half-close".into() },
             Error::Usage {
                 why: "there is no program to trace".into(),
@@ -293,6 +310,8 @@ mod tests {
                 | Error::Pattern { .. }
                 | Error::Recording { .. }
                 | Error::NewerRecording { .. }
+                | Error::Report { .. }
+                | Error::NewerReport { .. }
                 | Error::Build { .. }
                 | Error::Usage { .. }
                 | Error::Told { .. }

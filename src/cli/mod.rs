@@ -5,6 +5,7 @@
 
 mod audit;
 mod check;
+mod class;
 mod diff;
 mod doctor;
 mod explain;
@@ -55,6 +56,8 @@ enum Command {
     Show(show::Show),
     /// List the lessons
     List(list::List),
+    /// Collect the reports of many students into one table: for teachers
+    Class(class::ClassOf),
     /// Say what this machine allows, and what mends the rest
     Doctor(doctor::Doctor),
     /// Print what makes a shell complete this command line
@@ -113,6 +116,7 @@ fn dispatch(lab: Lab) -> Result<Outcome> {
         Some(Command::Audit(audit)) => audit.go(lab.color),
         Some(Command::Show(show)) => show.go(lab.color),
         Some(Command::List(list)) => list.go(),
+        Some(Command::Class(class)) => class.go(),
         Some(Command::Doctor(doctor)) => doctor.go(),
         Some(Command::Completions(completions)) => completions.go(Lab::command()),
         Some(Command::Man) => pages::man(&Lab::command()),
@@ -137,13 +141,5 @@ fn tell(error: &Error) {
     if let Some(next) = error.next() {
         text.push_str(&format!("  try: {next}\n"));
     }
-    // What a file or a command line held must not move the cursor or colour the screen.
-    let is_harmless = |c: char| !c.is_control() || c == '\n';
-    output::to_stderr(&text.chars().fold(String::new(), |mut safe, c| {
-        match is_harmless(c) {
-            true => safe.push(c),
-            false => safe.extend(c.escape_default()),
-        }
-        safe
-    }));
+    output::to_stderr(&output::harmless(&text));
 }

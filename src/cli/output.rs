@@ -217,3 +217,20 @@ fn bytes_to_stdout(bytes: &[u8]) {
 pub fn to_stderr(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
+
+/// What a file or a command line held must not move the cursor or colour the screen.
+pub fn harmless(text: &str) -> String {
+    let is_harmless = |c: char| !c.is_control() || c == '\n';
+    text.chars().fold(String::new(), |mut safe, c| {
+        match is_harmless(c) {
+            true => safe.push(c),
+            false => safe.extend(c.escape_default()),
+        }
+        safe
+    })
+}
+
+/// The same, on one line.
+pub fn one_line(text: &str) -> String {
+    harmless(text).replace('\n', " ")
+}

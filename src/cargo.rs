@@ -56,6 +56,66 @@ pub fn build(program: &Program, color: Color) -> Result<PathBuf> {
     Environment::of_this_process().build(program, color)
 }
 
+/// What this machine has to build lessons with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toolchain {
+    /// `1.95.0`; or why there is none.
+    pub rust: std::result::Result<String, String>,
+    /// Whether it links a program; or the first line of what the compiler says.
+    pub links: std::result::Result<(), String>,
+}
+
+impl Toolchain {
+    /// Whether this Rust is new enough for the lessons, if its version can be told.
+    pub fn is_new_enough(&self) -> bool {
+        let Ok(version) = &self.rust else { return false };
+        let numbers = |text: &str| -> Vec<u32> {
+            text.split(['.', '-']).map_while(|part| part.parse().ok()).collect()
+        };
+        numbers(version) >= numbers(env!("CARGO_PKG_RUST_VERSION"))
+    }
+}
+
+/// Finds out by compiling and linking an empty program in a folder of its own. Takes some 200 ms.
+pub fn toolchain() -> Toolchain {
+    let said = Command::new("rustc").arg("--version").stdin(Stdio::null()).output();
+    let rust = match said {
+        Ok(output) if output.status.success() => {
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            Ok(text.split(' ').nth(1).unwrap_or_default().trim().to_owned())
+        }
+        Ok(output) => Err(first_line(&output.stderr)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err("there is no rustc".into()),
+        Err(error) => Err(error.to_string()),
+    };
+    let links = match &rust {
+        Ok(_) => link_nothing().map_err(|why| why.trim_start_matches("error: ").to_owned()),
+        Err(_) => Err("not tried: there is no Rust".into()),
+    };
+    Toolchain { rust, links }
+}
+
+fn link_nothing() -> std::result::Result<(), String> {
+    let folder = std::env::temp_dir().join(format!("lab-doctor-{}", std::process::id()));
+    fs::create_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let source = folder.join("nothing.rs");
+    let output = fs::write(&source, "fn main() {}\n").and_then(|()| {
+        let mut rustc = Command::new("rustc");
+        rustc.args(["--color", "never", "-o"]).arg(folder.join("nothing")).arg(&source);
+        rustc.current_dir(&folder).stdin(Stdio::null()).output()
+    });
+    let _ = fs::remove_dir_all(&folder);
+    match output {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(first_line(&output.stderr)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn first_line(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).lines().next().unwrap_or("it says nothing").to_owned()
+}
+
 /// What decides how cargo builds, besides the files.
 struct Environment {
     vars: Vec<(OsString, OsString)>,
@@ -171,9 +231,13 @@ impl Environment {
             Color::Always => ["--color", "always"],
             Color::Never => ["--color", "never"],
         });
-        // A person sees that something is being built; a file gets diagnostics only.
+        // A person sees that something is being built, and how far it is; a file gets diagnostics only.
         if !io::stderr().is_terminal() {
             command.arg("--quiet");
+        }
+        // A bar is erased by an escape sequence, whatever `--color` says.
+        if color == Color::Never {
+            command.args(["--config", "term.progress.when='never'"]);
         }
         let output = command
             .current_dir(program.root)

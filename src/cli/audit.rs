@@ -20,12 +20,16 @@ use crate::timeline::timeline;
 use crate::tracer;
 
 use super::Outcome;
-use super::output::{self, ColorChoice, to_stdout};
+use super::output::{self, ColorChoice, Progress, say};
 use super::predict::Predictor;
 use super::record::request;
 use super::run::{build, parts, scene, working_folder};
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  lab audit 3
+  lab audit 3 --program solutions --times 2
+  lab audit --accept")]
 pub struct Audit {
     /// Numbers, ranges (1..3), unique parts of names, or whole names; none: all
     #[arg(value_name = "LESSON")]
@@ -74,10 +78,10 @@ impl Audit {
         for lesson in self.lessons(&catalogue)? {
             let found = self.lesson(&catalogue, &lesson, color)?;
             for fault in &found {
-                to_stdout(&format!("{}: {fault}\n", lesson.name));
+                say(&format!("{}: {fault}\n", lesson.name));
             }
             if found.is_empty() {
-                to_stdout(&format!("{}: clean\n", lesson.name));
+                say(&format!("{}: clean\n", lesson.name));
             }
             faults += found.len();
         }
@@ -117,7 +121,9 @@ impl Audit {
             }
         }
         let mut told = String::new();
+        let progress = Progress::of(programs.len(), color);
         for program in &programs {
+            progress.begin(&format!("{}: {}", lesson.name, program.file));
             let grade = match self.grader(catalogue, lesson, program, color) {
                 Ok(grade) => grade,
                 Err(error @ Error::Build { .. }) => {
@@ -137,6 +143,7 @@ impl Audit {
             if program.must != Must::Pass {
                 told.push_str(&format!("# {}\n\n{}", program.file, verdict::lesson(&first, false)));
             }
+            progress.done();
         }
         if self.program.is_none() {
             faults.extend(uncaught(lesson, &programs)?);

@@ -14,7 +14,7 @@ use crate::scenario::Plan;
 use crate::tracer::weather::Weather;
 
 use super::Outcome;
-use super::output::{self, ColorChoice, to_stdout};
+use super::output::{self, ColorChoice, Linked, to_stdout};
 use super::predict::Predictor;
 use super::run::{build, working_folder};
 
@@ -87,9 +87,10 @@ impl Check {
         let paint = self.format == Format::Text && color.on(self.output.is_some());
         let mut report = Report::default();
         let mut text = String::new();
+        let linked = Linked::new(&catalogue, color);
         let mut say = |part: String| {
             if live {
-                to_stdout(&part);
+                linked.say(&part);
             }
             text.push_str(&part);
         };

@@ -13,9 +13,9 @@ use super::output::{self, to_stderr, to_stdout};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
-  lab check --all --as json -o ada.json
+  lab check 1..3 --weather none --as json -o ada.json
   lab class ada.json bob.json
-  lab class reports/*.json --as markdown
+  lab class *.json --as markdown
 
 The file's name is the student's. A file that is no report of `lab check --as json`, or one of a newer lab,
 is named on stderr, counted and left out. 0: there is a table; 2: no file could be read.")]

@@ -18,7 +18,7 @@ use crate::{sandbox, tracer};
 
 use super::Outcome;
 use super::check::words;
-use super::output::{self, ColorChoice, to_stdout};
+use super::output::{self, ColorChoice, Linked, to_stdout};
 use super::record::request;
 use super::run::{build, parts, scene, working_folder};
 
@@ -111,7 +111,14 @@ impl Diff {
         }
         let [of_demo, of_yours] =
             [0, 1].map(|at| &runs[at]).map(|(timeline, recording)| Side { recording, timeline });
-        self.tell(&lesson, of_demo, of_yours, &own, folder.map(|(_, name)| name).as_deref(), color)
+        self.tell(
+            &lesson,
+            of_demo,
+            of_yours,
+            &own,
+            folder.map(|(_, name)| name).as_deref(),
+            (color, &Linked::new(&catalogue, color)),
+        )
     }
 
     fn tell(
@@ -121,7 +128,7 @@ impl Diff {
         yours: Side<'_>,
         own: &BTreeSet<String>,
         folder: Option<&Path>,
-        color: ColorChoice,
+        (color, linked): (ColorChoice, &Linked),
     ) -> Result<Outcome> {
         let with = if self.with == "demo" { "the demo" } else { "the solution" };
         let found = diff(demo, yours, own, with);
@@ -135,10 +142,10 @@ impl Diff {
             width: output::width(false),
             color: color.on(false),
         };
-        to_stdout(&match self.format {
-            Format::Text => render::text(&found, &about),
-            Format::Json => render::json(&found, &about),
-        });
+        match self.format {
+            Format::Text => linked.say(&render::text(&found, &about)),
+            Format::Json => to_stdout(&render::json(&found, &about)),
+        }
         Ok(if found.is_equal() { Outcome::Holds } else { Outcome::Broken })
     }
 

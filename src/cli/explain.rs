@@ -8,10 +8,14 @@ use crate::grade::{self, Check, Expect};
 use crate::tracer::weather::Weather;
 
 use super::Outcome;
-use super::output::to_stdout;
+use super::output::{ColorChoice, Linked};
 use super::run::working_folder;
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  lab explain
+  lab explain reads-until-the-end
+  lab explain short-read")]
 pub struct Explain {
     /// A rule, a check or a weather; none: the list of them
     #[arg(value_name = "RULE|WEATHER")]
@@ -19,7 +23,7 @@ pub struct Explain {
 }
 
 impl Explain {
-    pub fn go(&self) -> Result<Outcome> {
+    pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
         let catalogue = Catalogue::open(&catalogue::root(&working_folder()?)?)?;
         let lessons = catalogue.read_all().into_iter().collect::<Result<Vec<_>>>()?;
         let mut graded = Vec::new();
@@ -31,7 +35,7 @@ impl Explain {
             None => list(&graded),
             Some(name) => explain(name, &graded)?,
         };
-        to_stdout(&told);
+        Linked::new(&catalogue, color).say(&told);
         Ok(Outcome::Holds)
     }
 }

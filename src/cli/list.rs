@@ -6,11 +6,12 @@ use serde::Serialize;
 use crate::catalogue::{self, Catalogue};
 use crate::error::Result;
 
-use super::output::to_stdout;
+use super::output::{ColorChoice, Linked, say, to_stdout};
 use super::run::working_folder;
 use super::{Outcome, tell};
 
 #[derive(Args)]
+#[command(after_help = "Examples:\n  lab list\n  lab list --json")]
 pub struct List {
     /// Print it as JSON
     #[arg(long)]
@@ -27,7 +28,7 @@ struct Line {
 }
 
 impl List {
-    pub fn go(&self) -> Result<Outcome> {
+    pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
         let catalogue = Catalogue::open(&catalogue::root(&working_folder()?)?)?;
         let (mut lines, mut broken) = (Vec::new(), Vec::new());
         for read in catalogue.read_all() {
@@ -46,10 +47,11 @@ impl List {
             let lessons = serde_json::json!({ "lessons": lines });
             to_stdout(&format!("{lessons}\n"));
         } else {
+            let linked = Linked::new(&catalogue, color);
             let width = lines.iter().map(|line| line.name.len()).max().unwrap_or(0);
             for line in lines {
                 let Line { name, title, minutes, state, .. } = line;
-                to_stdout(&format!("{name:width$}  {minutes:3} min  {state}  {title}\n"));
+                linked.say(&format!("{name:width$}  {minutes:3} min  {state}  {title}\n"));
             }
         }
         // The others can still be played, but the list is not whole.
@@ -71,6 +73,6 @@ pub fn next() -> Result<Outcome> {
         ),
     };
     let next = if play.is_empty() { "" } else { "; begin with the first:" };
-    to_stdout(&format!("{lessons}{next}\n{play}"));
+    say(&format!("{lessons}{next}\n{play}"));
     Ok(Outcome::Holds)
 }

@@ -62,7 +62,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Print what makes a shell complete this command line
     Completions(pages::Completions),
-    /// Print the manual page: lab man | man -l -
+    /// Print the manual page
+    #[command(after_help = "Examples:\n  lab man | man -l -\n  lab man > lab.1")]
     Man,
     /// Record one run for the lab that started it
     #[command(hide = true)]
@@ -112,12 +113,12 @@ fn dispatch(lab: Lab) -> Result<Outcome> {
         Some(Command::Trace(trace)) => trace.go(lab.color),
         Some(Command::Check(check)) => check.go(lab.color),
         Some(Command::Diff(diff)) => diff.go(lab.color),
-        Some(Command::Explain(explain)) => explain.go(),
+        Some(Command::Explain(explain)) => explain.go(lab.color),
         Some(Command::Audit(audit)) => audit.go(lab.color),
         Some(Command::Show(show)) => show.go(lab.color),
-        Some(Command::List(list)) => list.go(),
+        Some(Command::List(list)) => list.go(lab.color),
         Some(Command::Class(class)) => class.go(),
-        Some(Command::Doctor(doctor)) => doctor.go(),
+        Some(Command::Doctor(doctor)) => doctor.go(lab.color),
         Some(Command::Completions(completions)) => completions.go(Lab::command()),
         Some(Command::Man) => pages::man(&Lab::command()),
         Some(Command::Worker { request, told }) => {

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::event::Recording;
 use crate::pattern::CallPattern;
+use crate::render::links::Links;
 use crate::render::{json, pcapng, sockets, strace, text};
 use crate::timeline::timeline;
 
@@ -30,9 +32,10 @@ impl ColorChoice {
     }
 }
 
-/// Whether the user wants no colour anywhere. Source: no-color.org.
+/// Whether the user wants no colour anywhere, or the terminal knows none. Source: no-color.org.
 fn refused() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    dumb || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 impl From<ColorChoice> for crate::cargo::Color {
@@ -215,7 +218,83 @@ fn bytes_to_stdout(bytes: &[u8]) {
 
 /// Prints what is said about a result.
 pub fn to_stderr(text: &str) {
+    let terminal = terminal_size::terminal_size_of(std::io::stderr());
+    let text = terminal.map_or_else(|| text.into(), |(width, _)| fitted(text, width.0.into()));
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Prints a result in words: within the terminal's width, if it goes to one.
+pub fn say(text: &str) {
+    let terminal = terminal_size::terminal_size_of(std::io::stdout());
+    match terminal {
+        Some((width, _)) => to_stdout(&fitted(text, width.0.into())),
+        None => to_stdout(text),
+    }
+}
+
+/// Breaks lines that are too wide, between words; what goes on below is set in as far as the last column of the line,
+/// or a little where that would leave no room.
+fn fitted(text: &str, width: usize) -> String {
+    let fit = |line: &str| -> String {
+        let (bare, end) = match line.strip_suffix('\n') {
+            Some(bare) => (bare, "\n"),
+            None => (line, ""),
+        };
+        if textwrap::core::display_width(bare) <= width {
+            return line.to_owned();
+        }
+        let indent = " ".repeat(column(bare).filter(|at| *at <= width / 3).unwrap_or(4));
+        let options = textwrap::Options::new(width)
+            .subsequent_indent(&indent)
+            .break_words(false)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        let lines = textwrap::wrap(bare, options);
+        lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n") + end
+    };
+    text.split_inclusive('\n').map(fit).collect()
+}
+
+/// Where the last column of a line begins: behind the last run of blanks.
+fn column(line: &str) -> Option<usize> {
+    let (before, _) = line.trim_end().rsplit_once("  ")?;
+    Some(textwrap::core::display_width(before) + 2)
+}
+
+/// Prints results in words, with links where the terminal knows them.
+pub struct Linked {
+    root: PathBuf,
+    host: String,
+    chapters: Vec<String>,
+    on: bool,
+}
+
+impl Linked {
+    pub fn new(catalogue: &Catalogue, color: ColorChoice) -> Linked {
+        let root = catalogue.root().to_path_buf();
+        let has_chapter =
+            |name: &String| root.join("book/src").join(format!("{name}.md")).is_file();
+        let names = catalogue.names().iter().map(|name| name.whole.clone());
+        let machine = nix::sys::utsname::uname().ok();
+        let host =
+            machine.map(|it| it.nodename().to_string_lossy().into_owned()).unwrap_or_default();
+        Linked { chapters: names.filter(has_chapter).collect(), host, on: links(color), root }
+    }
+
+    pub fn say(&self, text: &str) {
+        let links = Links { root: &self.root, host: &self.host, chapters: &self.chapters };
+        match self.on {
+            true => say(&links.of(text)),
+            false => say(text),
+        }
+    }
+}
+
+/// Whether links may go to stdout: to a terminal that is known to show them, and not to a user who wants no escapes.
+pub fn links(color: ColorChoice) -> bool {
+    let wanted = color != ColorChoice::Never && !refused();
+    wanted
+        && std::io::stdout().is_terminal()
+        && supports_hyperlinks::on(supports_hyperlinks::Stream::Stdout)
 }
 
 /// What a file or a command line held must not move the cursor or colour the screen.
@@ -233,4 +312,49 @@ pub fn harmless(text: &str) -> String {
 /// The same, on one line.
 pub fn one_line(text: &str) -> String {
     harmless(text).replace('\n', " ")
+}
+
+/// How far something is that takes long: a line on stderr, if that is a terminal, gone when done.
+pub struct Progress {
+    bar: indicatif::ProgressBar,
+    wanted: bool,
+}
+
+impl Progress {
+    /// Of so many parts.
+    pub fn of(parts: usize, color: ColorChoice) -> Progress {
+        // A bar is drawn and erased by escape sequences.
+        let wanted = std::io::stderr().is_terminal() && color != ColorChoice::Never && !refused();
+        let hidden = indicatif::ProgressDrawTarget::hidden();
+        let bar = indicatif::ProgressBar::with_draw_target(Some(parts as u64), hidden);
+        if let Ok(style) = indicatif::ProgressStyle::with_template("{pos}/{len} {wide_msg}") {
+            bar.set_style(style);
+        }
+        Progress { bar, wanted }
+    }
+
+    /// Begins a part. What is over within a second never shows.
+    pub fn begin(&self, what: &str) {
+        if self.wanted && self.bar.elapsed() > std::time::Duration::from_secs(1) {
+            self.wanted_now();
+        }
+        self.bar.set_message(what.to_owned());
+    }
+
+    fn wanted_now(&self) {
+        if self.bar.is_hidden() {
+            self.bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
+        }
+    }
+
+    /// A part is done.
+    pub fn done(&self) {
+        self.bar.inc(1);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }

@@ -10,7 +10,7 @@ use super::Outcome;
 use super::output::to_stdout;
 
 #[derive(Args)]
-#[command(after_help = "Example:\n  lab completions bash >> ~/.bash_completion")]
+#[command(after_help = "Examples:\n  lab completions bash >> ~/.bash_completion")]
 pub struct Completions {
     /// Which shell's
     #[arg(value_enum)]

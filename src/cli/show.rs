@@ -11,6 +11,9 @@ use super::Outcome;
 use super::output::{ColorChoice, Drawing};
 
 #[derive(Args)]
+#[command(
+    after_help = "Examples:\n  lab run 1 --as json -o run.json\n  lab show run.json\n  lab show run.json --only '_: recv(..) = 0'"
+)]
 pub struct Show {
     /// A recording made with `--as json`
     file: PathBuf,

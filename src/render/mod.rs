@@ -7,6 +7,7 @@
 pub mod class;
 pub mod diff;
 pub mod json;
+pub mod links;
 pub mod pcapng;
 pub mod reports;
 pub mod sockets;

@@ -139,18 +139,23 @@ fn container(machine: &Machine) -> Check {
     Check {
         name: "container",
         // Being in one is no fault; what it forbids shows below.
-        ok: Health::Good,
+        ok: Health::of(machine.container != Some(WSL1)),
         found: machine.container.unwrap_or("none seen").into(),
         means: match machine.container {
             Some("gVisor") => "its kernel is gVisor's: ptrace works in part, recordings may differ",
+            Some(WSL1) => "nothing can be recorded: WSL 1 imitates Linux, and has neither its ptrace nor its sockets",
             Some("WSL") => "a virtual machine with a kernel of its own: all should work",
             Some(_) => "its seccomp filter and capabilities decide what works below",
             None => "nothing between the lab and the kernel",
         }
         .into(),
-        mend: None,
+        mend: (machine.container == Some(WSL1))
+            .then(|| "wsl --set-version DISTRO 2, in Windows' own shell".into()),
     }
 }
+
+/// The first WSL, which has no kernel of its own: its release ends in `-Microsoft`, that of the second in `-microsoft-…`.
+const WSL1: &str = "WSL 1";
 
 /// Best effort: the marks that the common ones leave.
 fn container_kind(release: &str) -> Option<&'static str> {
@@ -176,6 +181,9 @@ fn container_kind(release: &str) -> Option<&'static str> {
         if groups.contains(mark) {
             return Some(name);
         }
+    }
+    if release.ends_with("-Microsoft") {
+        return Some(WSL1);
     }
     (release.contains("microsoft") || release.contains("WSL")).then_some("WSL")
 }
@@ -421,6 +429,8 @@ fn user_namespaces(machine: &Machine) -> Check {
             "not needed: this user may make the other namespaces without one"
         } else if errno.is_none() {
             "an ordinary user's runs get a network of their own"
+        } else if is(&apparmor, "1") {
+            "Ubuntu's AppArmor forbids them (23.10 and later): runs use the machine's ports, one at a time"
         } else {
             "no network of their own: runs use the machine's ports, one run at a time"
         }
@@ -437,6 +447,7 @@ struct Inside {
     micros: u128,
     /// Errnos, 0 for none.
     packet: i32,
+    raw: i32,
     diag: i32,
     ports: i32,
     ipv6: i32,
@@ -540,6 +551,19 @@ fn sandbox(machine: &Machine) -> Vec<Check> {
             in_network,
             "packets can be captured on loopback",
             "no packets in recordings: `--as pcapng` is refused",
+            match machine.container {
+                Some("docker" | "podman") => {
+                    Some("docker run --cap-add NET_RAW --cap-add SYS_ADMIN …")
+                }
+                _ => None,
+            },
+        ),
+        inner(
+            "raw sockets",
+            inside.raw,
+            in_network,
+            "programs may write packets of their own",
+            "lessons on raw sockets are skipped",
             None,
         ),
         inner(
@@ -585,6 +609,7 @@ fn live_inside(reply: &Reply) {
     let inside = Inside {
         micros,
         packet: errno(capture_on_loopback()),
+        raw: errno(open_raw()),
         diag: errno(ask_for_sockets()),
         ports: errno(next_port_is_ours()),
         ipv6: errno(super::net::has_ipv6()),
@@ -611,6 +636,13 @@ fn capture_on_loopback() -> nix::Result<()> {
         libc::recv(socket.as_raw_fd(), at, room, libc::MSG_DONTWAIT)
     };
     Errno::result(got).map(drop)
+}
+
+/// Opens a socket for packets of one's own making. raw(7).
+fn open_raw() -> nix::Result<()> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+    // SAFETY: takes plain integers.
+    owned(unsafe { libc::socket(libc::AF_INET, kind, libc::IPPROTO_ICMP) }.into()).map(drop)
 }
 
 /// Asks sock_diag(7) for all TCP sockets over IPv4 and reads the first answer.

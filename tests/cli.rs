@@ -39,6 +39,8 @@ fn each_command_explains_itself() {
         "run",
         "trace",
         "check",
+        "diff",
+        "class",
         "explain",
         "audit",
         "show",

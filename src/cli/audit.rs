@@ -28,8 +28,7 @@ use super::run::{build, parts, scene, working_folder};
 #[derive(Args)]
 #[command(after_help = "Examples:
   lab audit 3
-  lab audit 3 --program solutions --times 2
-  lab audit --accept")]
+  lab audit 3 --program solutions --times 2")]
 pub struct Audit {
     /// Numbers, ranges (1..3), unique parts of names, or whole names; none: all
     #[arg(value_name = "LESSON")]

@@ -23,7 +23,7 @@ use super::run::{build, working_folder};
   lab check 3
   lab check 3 --bin 'python3 echo.py'
   lab check 3 --scenario 'a mebibyte' --weather short-read --seed 7
-  lab check --all --as junit -o report.xml
+  lab check 1..3 --as junit -o report.xml
 
 0: every rule holds; 1: one is broken; 2: the lab could not find out.")]
 pub struct Check {

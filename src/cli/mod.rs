@@ -87,7 +87,7 @@ pub fn main() -> ExitCode {
     let lab = match Lab::try_parse() {
         Ok(lab) => lab,
         Err(asked) if !asked.use_stderr() => {
-            output::to_stdout(&asked.to_string());
+            output::say(&asked.to_string());
             return ExitCode::SUCCESS;
         }
         Err(error) => {

@@ -274,6 +274,16 @@ fn a_copy_that_is_closed_ends_nothing() {
 }
 
 #[test]
+fn a_program_that_does_nothing_lacks_the_first_call() {
+    let mut yours = Sample::new(None, &["server"]).0;
+    let nothing = first(&sends(&[b"abc"]), &yours);
+    assert!(nothing.starts_with("yours never calls socket("), "{nothing}");
+    yours.end.roles[0].how = Ending::NeverStarted;
+    let found = between(&sends(&[b"abc"]), &yours);
+    assert!(found.differences.iter().any(|it| it.says.starts_with("yours never starts")));
+}
+
+#[test]
 fn what_a_program_is_made_of_inside_is_its_own_business() {
     let demo = sends(&[b"abc"]);
     let yours = server(|s, _, conn| {

@@ -124,7 +124,8 @@ impl Lane<'_> {
                 return place(unit, 2 * unit.step);
             }
             if let Some(next) = self.pairs[at..].iter().find_map(of) {
-                return 2 * next.step - 1;
+                // A role that never started ends before the first step.
+                return (2 * next.step).saturating_sub(1);
             }
             match self.pairs[..at].iter().rev().find_map(of) {
                 Some(last) => place(last, 2 * last.step + 1),

@@ -156,6 +156,7 @@ fn head(page: &mut Page, timeline: &Timeline) {
         (Schedule::Free, _) => "all at once: the order may differ the next time".into(),
         (Schedule::Random, Some(seed)) => format!("one at a time, any next: seed {seed}"),
         (Schedule::Random, None) => "one at a time, any next".to_owned(),
+        (Schedule::Chosen, _) => "one call at a time, in an order that was chosen".into(),
     };
     match &timeline.lesson {
         Some(lesson) => {

@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use self::masks::Masks;
 pub use self::names::{Names, socket_names};
-pub use self::noise::Noise;
+pub use self::noise::{Noise, will_be_noise};
 use self::say::{Speaker, about};
 pub use self::wire::{Arrow, Change, Holder, Key, Point, SocketLine};
 use crate::event::{

@@ -98,7 +98,7 @@ impl Drawing {
         self.output.as_deref().map_or(Ok(()), can_write)
     }
 
-    fn pattern(&self) -> Result<Option<CallPattern>> {
+    pub fn pattern(&self) -> Result<Option<CallPattern>> {
         self.only.as_deref().map(str::parse).transpose()
     }
 
@@ -124,6 +124,11 @@ impl Drawing {
             }
         };
         self.put(&drawn)
+    }
+
+    /// How to draw on the terminal what is told on the way.
+    pub fn style_of(&self, format: Format, color: ColorChoice) -> text::Style {
+        Drawing { format, output: None, ..self.clone() }.style(color)
     }
 
     fn style(&self, color: ColorChoice) -> text::Style {

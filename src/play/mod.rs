@@ -274,12 +274,7 @@ impl Request {
             steps: Vec::new(),
             looks: Vec::new(),
             packets: Vec::new(),
-            end: End {
-                reason: Reason::Interrupted,
-                roles: Vec::new(),
-                waiting: Vec::new(),
-                at: 0,
-            },
+            end: End { reason: Reason::Interrupted, roles: Vec::new(), waiting: Vec::new(), at: 0 },
             frames: Vec::new(),
         }
     }

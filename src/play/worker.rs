@@ -182,6 +182,8 @@ impl<'a> Run<'a> {
     fn go(&mut self, teller: &mut Teller) -> Result<(Vec<Socket>, Vec<event::Step>, End)> {
         if let Some(stage) = &mut self.stage {
             stage.set_up(&mut self.tracer)?;
+            // It is there before anybody can be chosen.
+            self.steps_told = stage.done().len();
         }
         self.start_those(|part| matches!(part.begin, Begin::AtOnce))?;
         if self.started.is_empty() {
@@ -322,7 +324,7 @@ impl<'a> Run<'a> {
             Input::Idle => false,
             Input::Lines(_) => {
                 let (name, line) = (name.clone(), self.lines[place].next());
-                self.tell_deed(teller, || match line.clone() {
+                self.tell_deed(teller, self.tracer.seq(), || match line.clone() {
                     Some(text) => What::Line { role: name, text },
                     None => What::EndOfInput { role: name },
                 });
@@ -369,7 +371,7 @@ impl<'a> Run<'a> {
             timeline::will_be_noise(&it.event, &self.names, self.on_sockets.contains(&process))
         };
         if let Some(noise) = candidates.iter().find(is_noise) {
-            self.tracer.pick(noise);
+            self.tracer.pass_by(noise);
             return Ok(None);
         }
         let asked = Asked {
@@ -418,9 +420,9 @@ impl<'a> Run<'a> {
     }
 
     /// Tells what the lab does, where somebody follows it step by step.
-    fn tell_deed(&self, teller: &mut Teller, what: impl FnOnce() -> What) {
+    fn tell_deed(&self, teller: &mut Teller, after: u64, what: impl FnOnce() -> What) {
         if self.request.tracer.schedule == Schedule::Chosen {
-            teller.tell(&Told::Deed(Deed { after: self.tracer.seq(), what: what() }));
+            teller.tell(&Told::Deed(Deed { after, what: what() }));
         }
     }
 
@@ -429,12 +431,12 @@ impl<'a> Run<'a> {
         let done = self.stage.as_ref().map(Stage::done).unwrap_or_default();
         for step in done.iter().skip(self.steps_told) {
             let (text, unmet) = (step.text.clone(), step.unmet.clone());
-            self.tell_deed(teller, || What::Step { text, unmet });
+            self.tell_deed(teller, step.after, || What::Step { text, unmet });
         }
         self.steps_told = done.len();
         let nanos = self.tracer.now().saturating_sub(before);
         if nanos > 0 {
-            self.tell_deed(teller, || What::Time { nanos });
+            self.tell_deed(teller, self.tracer.seq(), || What::Time { nanos });
         }
     }
 

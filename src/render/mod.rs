@@ -5,6 +5,7 @@
 
 pub mod json;
 pub mod reports;
+pub mod rows;
 pub mod sockets;
 pub mod strace;
 pub mod text;

@@ -66,7 +66,7 @@ pub fn text(timeline: &Timeline, style: &Style) -> String {
 
 /// What a piece of a line is, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Paint {
+pub(super) enum Paint {
     Plain,
     Role,
     Data,
@@ -76,15 +76,15 @@ enum Paint {
 }
 
 #[derive(Clone, Debug)]
-struct Span {
-    text: String,
-    paint: Paint,
+pub(super) struct Span {
+    pub text: String,
+    pub paint: Paint,
 }
 
 /// Spans between which no line ends.
-type Atom = Vec<Span>;
+pub(super) type Atom = Vec<Span>;
 
-fn span(text: impl Into<String>, paint: Paint) -> Span {
+pub(super) fn span(text: impl Into<String>, paint: Paint) -> Span {
     Span { text: text.into(), paint }
 }
 
@@ -93,14 +93,14 @@ fn plain(text: impl Into<String>) -> Atom {
 }
 
 /// What is written so far, and how.
-struct Page {
-    style: Style,
-    out: String,
+pub(super) struct Page {
+    pub style: Style,
+    pub out: String,
 }
 
 impl Page {
     /// Writes one line without the blanks at its end.
-    fn line(&mut self, mut spans: Vec<Span>) {
+    pub fn line(&mut self, mut spans: Vec<Span>) {
         while let Some(last) = spans.last_mut() {
             last.text.truncate(last.text.trim_end().len());
             if !last.text.is_empty() {
@@ -140,7 +140,7 @@ impl Page {
     }
 
     /// The atoms in the characters that may be used.
-    fn suited(&self, mut atoms: Vec<Atom>) -> Vec<Atom> {
+    pub fn suited(&self, mut atoms: Vec<Atom>) -> Vec<Atom> {
         if self.style.ascii {
             for span in atoms.iter_mut().flatten() {
                 span.text = in_ascii(&span.text);
@@ -191,7 +191,7 @@ fn shown(word: &str) -> String {
 }
 
 /// A row as atoms; a line may end after each of them.
-fn atoms(timeline: &Timeline, row: &Row) -> Vec<Atom> {
+pub(super) fn atoms(timeline: &Timeline, row: &Row) -> Vec<Atom> {
     let mut atoms: Vec<Atom> = Vec::new();
     let mut start: Atom = Vec::new();
     if let Some(mark) = mark(timeline, &row.role, row.process, row.thread) {
@@ -419,7 +419,7 @@ impl Life {
     }
 }
 
-fn foot(page: &mut Page, timeline: &Timeline) {
+pub(super) fn foot(page: &mut Page, timeline: &Timeline) {
     page.line(Vec::new());
     let end = &timeline.end;
     for (role, how) in &end.roles {
@@ -474,7 +474,7 @@ fn step(wait: &Wait) -> String {
     wait.step.map(|step| format!(" (step {step})")).unwrap_or_default()
 }
 
-fn whom(timeline: &Timeline, wait: &Wait) -> String {
+pub(super) fn whom(timeline: &Timeline, wait: &Wait) -> String {
     let all: Vec<String> = wait
         .for_
         .iter()
@@ -498,7 +498,7 @@ fn whom(timeline: &Timeline, wait: &Wait) -> String {
 }
 
 /// A thread in words: its role, and its number where there are several.
-fn party(timeline: &Timeline, role: &str, process: u32, thread: u32) -> String {
+pub(super) fn party(timeline: &Timeline, role: &str, process: u32, thread: u32) -> String {
     let single = RolePart {
         name: String::new(),
         command: Vec::new(),
@@ -522,7 +522,7 @@ fn width(atom: &Atom, style: &Style) -> usize {
 }
 
 /// Sets atoms into lines of at most `room` columns; all but the first are set in by `indent`.
-fn wrapped(atoms: Vec<Atom>, room: usize, indent: usize) -> Vec<Vec<Span>> {
+pub(super) fn wrapped(atoms: Vec<Atom>, room: usize, indent: usize) -> Vec<Vec<Span>> {
     let mut lines = Lines { done: Vec::new(), line: Vec::new(), used: 0, indent, fresh: true };
     for atom in atoms {
         let whole: usize = atom.iter().map(|span| span.text.width()).sum();
@@ -625,7 +625,7 @@ fn units(text: &str) -> Vec<&str> {
 }
 
 /// A text in ASCII: the lab's own marks by their likes, a program's characters as escapes.
-fn in_ascii(text: &str) -> String {
+pub(super) fn in_ascii(text: &str) -> String {
     if text.is_ascii() {
         return text.to_owned();
     }

@@ -230,9 +230,7 @@ impl Tracer {
             libc::SYS_kill | libc::SYS_tkill | libc::SYS_tgkill if self.signals_a_stranger(raw) => {
                 Plan::Answer(-i64::from(libc::EPERM), Shown::Yes, Some(limits::STRANGER))
             }
-            libc::SYS_sched_setaffinity | libc::SYS_sched_yield => {
-                Plan::Answer(0, Shown::No, None)
-            }
+            libc::SYS_sched_setaffinity | libc::SYS_sched_yield => Plan::Answer(0, Shown::No, None),
             libc::SYS_getrandom => Plan::Random,
             libc::SYS_rt_sigaction => Plan::Watch(if sets_handler(raw, self.memory(key)) {
                 Shown::Yes

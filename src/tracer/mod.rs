@@ -375,8 +375,7 @@ impl Tracer {
                     continue;
                 }
                 let turn = self.choose();
-                if turn == Turn::Nobody && (self.somebody_moved() || self.await_acknowledgement())
-                {
+                if turn == Turn::Nobody && (self.somebody_moved() || self.await_acknowledgement()) {
                     continue;
                 }
                 self.look_before_turn(turn.key());

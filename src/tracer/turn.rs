@@ -32,6 +32,8 @@ impl Turn {
 #[derive(Default)]
 pub struct Asking {
     picked: Option<Key>,
+    /// Who was picked last.
+    last: Option<Key>,
     /// Nobody chooses any more.
     given_up: bool,
 }
@@ -42,7 +44,7 @@ pub struct Asking {
 pub struct Candidate {
     key: Key,
     pub event: Event,
-    /// Whether it had the last turn.
+    /// Whether it was picked last.
     pub went_last: bool,
 }
 
@@ -63,7 +65,7 @@ impl Tracer {
             if let Some(call) = self.stands_before_event(key)
                 && let Some(event) = self.preview(key, &call)
             {
-                found.push(Candidate { key, event, went_last: self.current == Some(key) });
+                found.push(Candidate { key, event, went_last: self.asking.last == Some(key) });
             }
         }
         found
@@ -92,11 +94,18 @@ impl Tracer {
     /// Gives one of the candidates its turn.
     pub fn pick(&mut self, candidate: &Candidate) {
         self.asking.picked = Some(candidate.key);
+        self.asking.last = Some(candidate.key);
     }
 
-    /// Nobody chooses any more: the run goes on in lockstep.
+    /// As [`pick`](Tracer::pick), of a call that nobody was asked about.
+    pub fn pass_by(&mut self, candidate: &Candidate) {
+        self.asking.picked = Some(candidate.key);
+    }
+
+    /// Nobody chooses any more: the run goes on in lockstep, with whoever was picked last.
     pub fn choose_alone(&mut self) {
         self.asking.given_up = true;
+        self.current = self.asking.last;
     }
 
     fn preview(&mut self, key: Key, call: &InFlight) -> Option<Event> {

@@ -12,6 +12,7 @@ mod list;
 mod output;
 mod pages;
 mod predict;
+mod predictor;
 mod record;
 mod request;
 mod run;
@@ -44,6 +45,8 @@ enum Command {
     Run(run::Run),
     /// Play a demo one call at a time, in the order that you choose
     Step(step::Step),
+    /// Ask what a demo's calls will return, and show what they did
+    Predict(predict::Predict),
     /// Record any programs and print what they did
     Trace(trace::Trace),
     /// Grade a program by what it did
@@ -108,6 +111,7 @@ fn dispatch(lab: Lab) -> Result<Outcome> {
         None => list::next(),
         Some(Command::Run(run)) => run.go(lab.color),
         Some(Command::Step(step)) => step.go(lab.color),
+        Some(Command::Predict(predict)) => predict.go(lab.color),
         Some(Command::Trace(trace)) => trace.go(lab.color),
         Some(Command::Check(check)) => check.go(lab.color),
         Some(Command::Explain(explain)) => explain.go(),

@@ -156,7 +156,7 @@ impl Drawing {
 }
 
 /// The terminal's width; 100 columns where there is none.
-fn width(to_file: bool) -> usize {
+pub fn width(to_file: bool) -> usize {
     const ELSEWHERE: usize = 100;
     let terminal = (!to_file).then(|| terminal_size::terminal_size_of(std::io::stdout())).flatten();
     terminal.map_or(ELSEWHERE, |(width, _)| usize::from(width.0))

@@ -44,6 +44,16 @@ pub fn call(timeline: &Timeline, row: &Row) -> String {
     text.trim_end().replace(char::is_control, "?")
 }
 
+/// Words in lines of the style's width.
+pub fn paragraph(words: &str, style: &Style) -> String {
+    let mut page = Page { style: *style, out: String::new() };
+    let atoms = words.split_inclusive(' ').map(|word| vec![span(word, Paint::Plain)]).collect();
+    for line in wrapped(page.suited(atoms), style.width, 0) {
+        page.line(line);
+    }
+    page.out.trim_end().to_owned()
+}
+
 /// What stands below a timeline: how it ended.
 pub fn footer(timeline: &Timeline, style: &Style) -> String {
     let mut page = Page { style: *style, out: String::new() };

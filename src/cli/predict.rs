@@ -170,7 +170,7 @@ impl Quiz {
             for row in played.drawn.rows.iter().take(step - 1).skip(told) {
                 to_stdout(&rows::row(&played.drawn, &as_of_then(row), &self.style));
             }
-            told = told.max(step - 1);
+            told = told.max(*step);
             // What comes of it later is told by the rows before the next question, if not now.
             let returned = played.returned(row);
             let later = played.asked.get(place + 1).is_some_and(|(_, next)| *next <= returned.step);
@@ -200,13 +200,12 @@ impl Quiz {
             Some(Judged::Wrong) => "wrong".to_owned(),
             None => "no answer".to_owned(),
         };
-        let says = returned.map_or_else(|| "waits".to_owned(), |_| truth.says());
-        to_stdout(&format!("{verdict}: {call} {says}\n"));
-        let mut effects = rows::effects(row);
-        if let Some(returned) = returned.filter(|returned| returned.step != row.step) {
-            effects.extend(rows::effects(returned));
+        to_stdout(&format!("{verdict}\n{}", rows::row(&played.drawn, &as_of_then(row), &self.style)));
+        if let Some(returned) = returned.filter(|returned| returned.step != row.step)
+            && let Some(gave) = &truth.gave
+        {
+            to_stdout(&format!("       in step {} it gives {}\n", returned.step, gave.text));
         }
-        effects.iter().for_each(|line| to_stdout(&format!("    {line}\n")));
         to_stdout(&format!("{}\n\n", rows::paragraph(&ask.why, &self.style)));
     }
 

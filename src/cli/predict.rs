@@ -200,13 +200,16 @@ impl Quiz {
             Some(Judged::Wrong) => "wrong".to_owned(),
             None => "no answer".to_owned(),
         };
-        to_stdout(&format!("{verdict}\n{}", rows::row(&played.drawn, &as_of_then(row), &self.style)));
+        to_stdout(&format!(
+            "{verdict}\n{}",
+            rows::row(&played.drawn, &as_of_then(row), &self.style)
+        ));
         if let Some(returned) = returned.filter(|returned| returned.step != row.step)
             && let Some(gave) = &truth.gave
         {
-            to_stdout(&format!("       in step {} it gives {}\n", returned.step, gave.text));
+            to_stdout(&format!("     in step {} it gives {}\n", returned.step, gave.text));
         }
-        to_stdout(&format!("{}\n\n", rows::paragraph(&ask.why, &self.style)));
+        to_stdout(&format!("{}\n", rows::paragraph(&ask.why, &self.style)));
     }
 
     /// What was answered; `None` if nobody answers any more.

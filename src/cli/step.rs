@@ -152,7 +152,7 @@ impl Table {
             let is_new = if waits { known.is_none() } else { row.last_seq > told };
             if is_new {
                 while let Some(deed) = deeds.next_if(|deed| deed.after < at) {
-                    self.say(&format!("       {}\n", said(&deed.what)));
+                    self.say(&format!("     {}\n", said(&deed.what)));
                 }
             }
             if !waits {
@@ -174,7 +174,7 @@ impl Table {
             }
         }
         for deed in deeds {
-            self.say(&format!("       {}\n", said(&deed.what)));
+            self.say(&format!("     {}\n", said(&deed.what)));
         }
     }
 

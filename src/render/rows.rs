@@ -2,37 +2,23 @@
 //!
 //! ```text
 //!   7  client  connect(sock, 127.0.0.1:9999) = 0
-//!                SYN client: sock → server: listener
-//!                client: sock ESTABLISHED
+//!                  client ──SYN──▶ server
+//!                  ▸ sock ESTABLISHED
 //! ```
 
-use unicode_width::UnicodeWidthStr;
-
-use super::text::{Atom, Page, Paint, Span, Style, atoms, foot, party, span, whom, wrapped};
-use crate::timeline::{Arrow, Change, Point, Row, RowKind, Timeline, Wait};
-
-/// How far what a row brought about is set in from its call.
-const INDENT: usize = 4;
+use super::text::{Page, Paint, Style, atoms, brought, foot, one_row, party, whom};
+use crate::timeline::{Row, RowKind, Timeline, Wait};
 
 /// Draws one row, with packets and what became of sockets.
 pub fn row(timeline: &Timeline, row: &Row, style: &Style) -> String {
     let mut page = Page { style: *style, out: String::new() };
-    let margin = margin(timeline);
-    let role = span(format!("{:>5}  {}", row.step, row.role), Paint::Role);
-    let blank = " ".repeat(margin.saturating_sub(role.text.width()));
-    put(&mut page, vec![role, span(blank, Paint::Plain)], margin, atoms(timeline, row));
-    for line in effects(row) {
-        let words = line.split_inclusive(' ').map(|word| vec![span(word, Paint::Quiet)]).collect();
-        let blank = vec![span(" ".repeat(margin + INDENT), Paint::Plain)];
-        put(&mut page, blank, margin + INDENT, words);
-    }
+    one_row(&mut page, timeline, row, atoms(timeline, row));
     page.out
 }
 
 /// What a row brought about, a line each.
 pub fn effects(row: &Row) -> Vec<String> {
-    let arrows = row.arrows.iter().map(arrow);
-    arrows.chain(row.changes.iter().filter_map(change)).collect()
+    brought(row, false).into_iter().map(|(text, _)| text).collect()
 }
 
 /// A row's call in one line, without what came of it: `bind(sock, 127.0.0.1:9999)`.
@@ -47,11 +33,8 @@ pub fn call(timeline: &Timeline, row: &Row) -> String {
 /// Words in lines of the style's width.
 pub fn paragraph(words: &str, style: &Style) -> String {
     let mut page = Page { style: *style, out: String::new() };
-    let atoms = words.split_inclusive(' ').map(|word| vec![span(word, Paint::Plain)]).collect();
-    for line in wrapped(page.suited(atoms), style.width, 0) {
-        page.line(line);
-    }
-    page.out.trim_end().to_owned()
+    page.words(words, Paint::Plain);
+    page.out
 }
 
 /// What stands below a timeline: how it ended.
@@ -66,39 +49,6 @@ pub fn waits(timeline: &Timeline, wait: &Wait) -> String {
     let who = party(timeline, &wait.role, wait.process, wait.thread);
     let text = format!("{who} waits in {} {}", wait.call, whom(timeline, wait));
     text.replace(char::is_control, "?")
-}
-
-/// Where the calls begin.
-fn margin(timeline: &Timeline) -> usize {
-    let longest = timeline.roles.iter().map(|role| role.name.width()).max().unwrap_or(0);
-    7 + longest.min(20) + 2
-}
-
-/// Writes what follows a margin, going on below within it.
-fn put(page: &mut Page, before: Vec<Span>, margin: usize, atoms: Vec<Atom>) {
-    let room = page.style.width.saturating_sub(margin).max(20);
-    let lines = wrapped(page.suited(atoms), room, INDENT);
-    let mut start = page.suited(vec![before]).pop().unwrap_or_default();
-    for mut line in lines {
-        start.append(&mut line);
-        page.line(std::mem::replace(&mut start, vec![span(" ".repeat(margin), Paint::Plain)]));
-    }
-}
-
-fn arrow(arrow: &Arrow) -> String {
-    format!("{} {} → {}", arrow.label(), point(&arrow.from), point(&arrow.to))
-}
-
-fn point(point: &Point) -> String {
-    owned(point.role.as_deref(), &point.name)
-}
-
-fn change(change: &Change) -> Option<String> {
-    Some(owned(change.now.role.as_deref(), &change.says()?))
-}
-
-fn owned(role: Option<&str>, what: &str) -> String {
-    role.map_or_else(|| what.to_owned(), |role| format!("{role}: {what}"))
 }
 
 #[cfg(test)]

@@ -167,6 +167,9 @@ impl Quiz {
                 let variant = played.variant.as_ref().map(|name| format!(", {name}"));
                 to_stdout(&format!("{}{}\n\n", lesson.name, variant.unwrap_or_default()));
             }
+            if told > 0 && told < step - 1 {
+                to_stdout("\n");
+            }
             for row in played.drawn.rows.iter().take(step - 1).skip(told) {
                 to_stdout(&rows::row(&played.drawn, &as_of_then(row), &self.style));
             }
@@ -209,7 +212,7 @@ impl Quiz {
         {
             to_stdout(&format!("     in step {} it gives {}\n", returned.step, gave.text));
         }
-        to_stdout(&format!("{}\n", rows::paragraph(&ask.why, &self.style)));
+        to_stdout(&rows::paragraph(&ask.why, &self.style));
     }
 
     /// What was answered; `None` if nobody answers any more.

@@ -23,10 +23,17 @@ pub fn effects(row: &Row) -> Vec<String> {
 
 /// A row's call in one line, without what came of it: `bind(sock, 127.0.0.1:9999)`.
 pub fn call(timeline: &Timeline, row: &Row) -> String {
-    // What is about to be asked, or waits: neither a result nor a remark on it.
-    let bare = Row { kind: RowKind::Call, answer: None, note: None, count: 1, ..row.clone() };
-    let text: String =
-        atoms(timeline, &bare).iter().flatten().map(|span| span.text.as_str()).collect();
+    // What is about to be asked, or waits: neither a result nor a remark on it, nor the mark of its role's thread.
+    let bare = Row {
+        kind: RowKind::Call,
+        role: String::new(),
+        answer: None,
+        note: None,
+        count: 1,
+        ..row.clone()
+    };
+    let atoms = atoms(timeline, &bare);
+    let text: String = atoms.iter().flatten().map(|span| span.text.as_str()).collect();
     text.trim_end().replace(char::is_control, "?")
 }
 

@@ -34,10 +34,11 @@ enum Form {
 #[command(after_help = "\
 Examples:
   lab predict 1
-  printf 'conn\\n0\\nwaits\\n' | lab predict 1
+  printf 'waits\\n0\\n6\\n6\\n' | lab predict 1
 
-Answer with a number, 0, an error (ECONNREFUSED), or `waits` for a call that does not return
-at once. A descriptor may be named (conn). `error` or `a number` counts half. q ends it.")]
+Answer with a number, 0, an error (ECONNREFUSED), or `waits` for a call that
+does not return at once. A descriptor may be named (conn). `error` and
+`a number` count half. An empty line is no answer; q ends it.")]
 pub struct Predict {
     /// A number, a unique part of a name, or a whole name
     #[arg(value_name = "LESSON")]

@@ -31,9 +31,10 @@ Examples:
   lab step 1
   printf 'client\\nclient\\n' | lab step 1    # connect before anybody listens
 
-Answer with a role (s is enough for server) or, where it has several threads, a role and a
-number (server 2). An empty line: the one that went last. ?: help. q: end it here.
-At the end of the input the rest goes on by itself, in the usual order.")]
+Answer with a role (s is enough for server) or, where it has several threads,
+a role and a number (server 2). An empty line: whoever went last. ?: help.
+q: end it here. At the end of the input the rest goes on by itself, in the
+usual order.")]
 pub struct Step {
     /// A number, a unique part of a name, or a whole name
     #[arg(value_name = "LESSON")]
@@ -213,6 +214,7 @@ impl Audience for Table {
         self.deeds.push(deed);
     }
 
+    /// All is drawn anew at each question: somebody answers each of them, and what has happened by then fits on a screen or two.
     fn choose(&mut self, so_far: &Recording, asked: Asked, over: BorrowedFd<'_>) -> Choice {
         let (recording, first) = with_what_is_under_way(so_far, &asked);
         let drawn = timeline(&recording);

@@ -4,8 +4,10 @@
 //! strace's notation is the exception: it is for comparing with strace, and draws the recording itself.
 
 pub mod json;
+pub mod mermaid;
 pub mod reports;
 pub mod sockets;
 pub mod strace;
+pub mod svg;
 pub mod text;
 pub mod verdict;

@@ -64,9 +64,25 @@ pub fn text(timeline: &Timeline, style: &Style) -> String {
     page.out
 }
 
+/// What other pictures of a timeline write above and below it: lines of at most `width` columns.
+pub(super) fn around(timeline: &Timeline, width: usize) -> (Vec<String>, Vec<String>) {
+    let lines = |write: fn(&mut Page, &Timeline)| {
+        let style = Style { width: width.max(40), color: false, ascii: false };
+        let mut page = Page { style, out: String::new() };
+        write(&mut page, timeline);
+        page.out.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    };
+    (lines(head), lines(foot))
+}
+
+/// A row in the notation, in lines of at most `room` columns, as other pictures of a timeline write it.
+pub(super) fn said(timeline: &Timeline, row: &Row, room: usize) -> Vec<Vec<Span>> {
+    wrapped(atoms(timeline, row), room, 2)
+}
+
 /// What a piece of a line is, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Paint {
+pub(super) enum Paint {
     Plain,
     Role,
     Data,
@@ -76,9 +92,9 @@ enum Paint {
 }
 
 #[derive(Clone, Debug)]
-struct Span {
-    text: String,
-    paint: Paint,
+pub(super) struct Span {
+    pub(super) text: String,
+    pub(super) paint: Paint,
 }
 
 /// Spans between which no line ends.
@@ -264,7 +280,7 @@ fn atoms(timeline: &Timeline, row: &Row) -> Vec<Atom> {
 }
 
 /// `#2`, `T3` or both, where a role has several of them.
-fn mark(timeline: &Timeline, role: &str, process: u32, thread: u32) -> Option<String> {
+pub(super) fn mark(timeline: &Timeline, role: &str, process: u32, thread: u32) -> Option<String> {
     let role = timeline.roles.iter().find(|part| part.name == role)?;
     match (role.forked, role.threaded) {
         (false, false) => None,
@@ -592,7 +608,7 @@ impl Lines {
 }
 
 /// The parts of a text that stay whole: characters, and escapes such as `\xe4`.
-fn units(text: &str) -> Vec<&str> {
+pub(super) fn units(text: &str) -> Vec<&str> {
     let mut units = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {

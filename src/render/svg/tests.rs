@@ -1,0 +1,1 @@
+//! What a picture must hold, whatever was recorded.

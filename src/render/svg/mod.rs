@@ -14,7 +14,7 @@
 
 mod canvas;
 mod ladders;
-mod lanes;
+pub(super) mod lanes;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -25,7 +25,7 @@ use self::canvas::{Canvas, clean};
 use self::plan::{ASIDE, CELL, Flight, HOOK, LINE, Line, MARGIN, Plan, RUNG, SMALL, pixels};
 use crate::event::{Ending, Reason, Value, What};
 use crate::render::text::{self, Paint, Span};
-use crate::timeline::{Arrow, Holder, Piece, RowKind, Timeline};
+use crate::timeline::{Arrow, Holder, Masks, Piece, RowKind, Timeline};
 
 /// Draws a timeline; the same one always to the same bytes.
 pub fn svg(timeline: &Timeline) -> String {
@@ -71,6 +71,8 @@ fn head_height(plan: &Plan<'_>) -> i32 {
 struct Page<'a> {
     plan: Plan<'a>,
     canvas: Canvas,
+    /// What the rows show in place of ports, and those that only a whole text shows.
+    masks: Masks,
     above: Vec<String>,
     below: Vec<String>,
     /// Tells this picture's title from those of others on a page.
@@ -97,6 +99,7 @@ impl<'a> Page<'a> {
         let heads = MARGIN + WORDS * above.len() as i32 + 8;
         Page {
             canvas: Canvas::new(),
+            masks: timeline.masks.clone(),
             above,
             below,
             id: format!("lab-{id}"),
@@ -172,9 +175,10 @@ impl<'a> Page<'a> {
     fn described(&self) -> String {
         let timeline = self.plan.timeline;
         let roles: Vec<&str> = timeline.roles.iter().map(|role| role.name.as_str()).collect();
-        let arrows: usize = timeline.rows.iter().map(|row| row.arrows.len()).sum();
+        let packets: u64 =
+            timeline.rows.iter().flat_map(|row| &row.arrows).map(|arrow| arrow.count).sum();
         format!(
-            "A sequence diagram; time runs down. Lanes: {}. Steps: {}. Packets: {arrows}. {}",
+            "A sequence diagram; time runs down. Lanes: {}. Steps: {}. Packets: {packets}. {}",
             roles.join(", "),
             timeline.rows.len(),
             self.below.join(" "),
@@ -206,7 +210,7 @@ impl<'a> Page<'a> {
             .open("text", &[("class", &classes), ("x", &x), ("y", &y), ("textLength", &wide)]);
         for span in spans.iter().filter(|span| !span.text.is_empty()) {
             let class = match span.paint {
-                Paint::Plain | Paint::Role | Paint::Waiting => {
+                Paint::Plain | Paint::Role | Paint::Waiting | Paint::State => {
                     self.canvas.text(&span.text);
                     continue;
                 }
@@ -229,6 +233,11 @@ impl<'a> Page<'a> {
     /// The middle of a row's first line.
     fn y(&self, row: usize) -> i32 {
         self.rows + self.plan.lines.get(row).map_or(0, |line| line.y)
+    }
+
+    /// The number of the step that a row is.
+    fn step(&self, row: usize) -> usize {
+        self.plan.lines.get(row).map_or(0, |line| line.row.step)
     }
 
     /// A hair for each lane, so that the eye finds its head.
@@ -258,11 +267,11 @@ impl<'a> Page<'a> {
                 Holder::Queue => ("queue", ", not accepted yet"),
                 Holder::Kernel => ("kernel", ", which no process has any more"),
             };
-            let step = rung.from + 1;
+            let step = self.step(rung.from);
             let who = rung.now.role.as_deref().unwrap_or("nobody");
             let until = match rung.to {
                 _ if rung.now.is_gone() => String::new(),
-                Some(to) => format!(" to {}", to + 1),
+                Some(to) => format!(" to {}", self.step(to)),
                 None => " to the end".into(),
             };
             let title = format!(
@@ -304,7 +313,7 @@ impl<'a> Page<'a> {
             let class = if for_ever && deadlock { "wait for-ever" } else { "wait" };
             let until = match wait.to {
                 _ if for_ever && deadlock => "for ever".to_owned(),
-                Some(to) => format!("until step {}", to + 1),
+                Some(to) => format!("until step {}", self.step(to)),
                 None => "to the end".into(),
             };
             let title =
@@ -337,7 +346,8 @@ impl<'a> Page<'a> {
             RowKind::Call => "call",
         };
         self.canvas.open("g", &[("class", &kind), ("data-step", &row.step)]);
-        self.canvas.leaf("title", &[], &whole(self.plan.timeline, line));
+        let whole = whole(line, &mut self.masks);
+        self.canvas.leaf("title", &[], &whole);
         let step = row.step.to_string();
         let right =
             MARGIN + pixels(&self.plan.timeline.rows.len().to_string(), SMALL).max(2 * SMALL);
@@ -479,16 +489,14 @@ impl<'a> Page<'a> {
 }
 
 /// All of a row: what its label may have shortened, and where it stands in the run.
-fn whole(timeline: &Timeline, line: &Line<'_>) -> String {
+fn whole(line: &Line<'_>, masks: &mut Masks) -> String {
     let row = line.row;
-    let said = text::said(timeline, row, usize::MAX);
-    let said: String = said.iter().flatten().map(|span| span.text.as_str()).collect();
-    let mut whole = format!("step {}, {}: {said}", row.step, row.role);
+    let mut whole = format!("step {}, {}: {}", row.step, row.role, row.notation());
     let is_cut =
         |piece: &Piece| matches!(piece.value, Value::Bytes(_)) && piece.text.contains("\"…");
     if let Some(data) = row.data.as_ref().filter(|_| row.args.iter().any(is_cut)) {
         let text = String::from_utf8_lossy(&data.data);
-        let text = timeline.masks.clone().text(&text);
+        let text = masks.text(&text);
         let more = if data.is_cut() { " …" } else { "" };
         whole += &format!("\n{} bytes: {}{more}", data.len, text.escape_debug());
     }

@@ -197,40 +197,40 @@ impl<'a> Plan<'a> {
         self.height = y;
     }
 
-    fn label_box(&self, line: &Line<'_>) -> Box {
+    fn label_box(&self, line: &Line<'_>) -> Area {
         let x = self.groups[self.lanes.lanes[line.lane].group].label_x;
         let right = x + cells(&line.label) * CELL;
         let lane = self.x[line.lane];
         // The line that leads from the lane to the label is part of it.
-        Box { left: x.min(lane), right: right.max(lane), from: 0, to: line.label.len() }
+        Area { left: x.min(lane), right: right.max(lane), from: 0, to: line.label.len() }
     }
 
-    fn rung_box(&self, rung: &Rung) -> Box {
+    fn rung_box(&self, rung: &Rung) -> Area {
         let x = self.groups[rung.group].columns[rung.column];
         let widest = rung.says.iter().map(|text| pixels(text, SMALL)).max().unwrap_or(0);
-        Box { left: x, right: x + RUNG + widest, from: 0, to: rung.says.len() }
+        Area { left: x, right: x + RUNG + widest, from: 0, to: rung.says.len() }
     }
 
-    fn flight_box(&self, flight: &Flight<'_>, line: usize) -> Box {
+    fn flight_box(&self, flight: &Flight<'_>, line: usize) -> Area {
         let label = (flight.label_x, flight.label_x + pixels(&flight.label, SMALL));
         let left = flight.from.min(flight.to).min(label.0);
         let right = flight.from.max(flight.to).max(label.1);
         let height = if flight.hook.is_some() { 2 } else { 1 };
         // Its own lane is no obstacle, and neither is what ends at it.
-        Box { left: left + 2, right: right - 2, from: line, to: line + height }
+        Area { left: left + 2, right: right - 2, from: line, to: line + height }
     }
 }
 
 /// What is taken up: from a line of a row to before another.
-struct Box {
+struct Area {
     left: i32,
     right: i32,
     from: usize,
     to: usize,
 }
 
-impl Box {
-    fn meets(&self, other: &Box) -> bool {
+impl Area {
+    fn meets(&self, other: &Area) -> bool {
         self.left < other.right
             && other.left < self.right
             && self.from < other.to

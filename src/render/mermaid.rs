@@ -39,8 +39,10 @@ pub fn mermaid(timeline: &Timeline) -> String {
             let _ = writeln!(out, "    activate L{lane}");
         }
         for arrow in &row.arrows {
-            let (from, to) =
-                (users.lane(&lanes, &arrow.from, lane), users.lane(&lanes, &arrow.to, lane));
+            let (from, to) = (
+                users.lane(&lanes, &arrow.from, row, lane),
+                users.lane(&lanes, &arrow.to, row, lane),
+            );
             let line = match arrow.what {
                 What::Rst | What::Unreachable => "-x",
                 What::Datagram => "-)",

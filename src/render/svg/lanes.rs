@@ -110,9 +110,7 @@ pub struct Users {
 impl Users {
     /// Takes in a row, before its arrows are drawn.
     pub fn see(&mut self, row: &Row, lane: usize) {
-        let made = row.answer.as_ref().and_then(|answer| answer.object);
-        let named = row.args.iter().flat_map(|piece| &piece.objects).map(|(object, _)| *object);
-        for object in named.chain(row.object).chain(made) {
+        for object in objects(row) {
             self.last.insert(object, lane);
             let waiting = self.waiting.entry(object).or_default();
             match row.kind {
@@ -123,16 +121,26 @@ impl Users {
     }
 
     /// The lane of one end of an arrow that a row of the lane `own` brought about.
-    pub fn lane(&self, lanes: &Lanes, point: &Point, own: usize) -> usize {
+    ///
+    /// The end that the row speaks of is its own thread's, even where another of its role waits at the other.
+    pub fn lane(&self, lanes: &Lanes, point: &Point, row: &Row, own: usize) -> usize {
         let group = lanes.group(point.role.as_deref());
-        if lanes.lanes[own].group == group {
+        let is_own = lanes.lanes[own].group == group;
+        if is_own && objects(row).any(|object| Some(object) == point.object) {
             return own;
         }
         let waits = |id| self.waiting.get(&id).and_then(|lanes| lanes.first());
         let user = |id| waits(id).or_else(|| self.last.get(&id)).copied();
         let lane = point.object.and_then(user).filter(|lane| lanes.lanes[*lane].group == group);
-        lane.unwrap_or(lanes.groups[group].first)
+        lane.unwrap_or(if is_own { own } else { lanes.groups[group].first })
     }
+}
+
+/// What a row speaks of.
+fn objects(row: &Row) -> impl Iterator<Item = SocketId> {
+    let made = row.answer.as_ref().and_then(|answer| answer.object);
+    let named = row.args.iter().flat_map(|piece| &piece.objects).map(|(object, _)| *object);
+    named.chain(row.object).chain(made)
 }
 
 /// A time during which a thread lived or waited: from a row to a row, of which there may be none.

@@ -120,6 +120,7 @@ impl<'a> Page<'a> {
             let class = if n == 0 { "big" } else { "words" };
             let cell = if n == 0 { CELL + 2 } else { CELL };
             self.write(class, MARGIN, MARGIN + 14 + WORDS * n as i32, cell, line);
+            self.canvas.end_line();
         }
         self.guides(end);
         self.lives(end);
@@ -137,6 +138,7 @@ impl<'a> Page<'a> {
         self.draw_legend(foot, &legend.0);
         for (n, line) in std::mem::take(&mut self.below).iter().enumerate() {
             self.write("words", MARGIN, foot + WORDS * (legend.1 + n as i32) + 22, CELL, line);
+            self.canvas.end_line();
         }
         self.canvas.close("svg");
         self.canvas.end_line();
@@ -274,10 +276,12 @@ impl<'a> Page<'a> {
                 Some(to) => format!(" to {}", self.step(to)),
                 None => " to the end".into(),
             };
-            let title = format!(
-                "step {step}{until}: {who}: {}{owned}, {} {} – {}",
-                rung.now.name, rung.now.state, rung.now.local, rung.now.remote
-            );
+            let ends = match rung.now.is_gone() {
+                true => String::new(),
+                false => format!(" {} – {}", rung.now.local, rung.now.remote),
+            };
+            let (name, state) = (&rung.now.name, &rung.now.state);
+            let title = format!("step {step}{until}: {who}: {name}{owned}, {state}{ends}");
             self.canvas.open("g", &[("class", &format!("state {holder}")), ("data-step", &step)]);
             self.canvas.leaf("title", &[], &title);
             if rung.now.is_gone() {

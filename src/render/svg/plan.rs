@@ -285,8 +285,8 @@ impl Needs {
             needs.labels[group] = needs.labels[group].max(cells(&line.label) * CELL);
             users.see(line.row, line.lane);
             for arrow in &line.row.arrows {
-                let from = users.lane(lanes, &arrow.from, line.lane);
-                let to = users.lane(lanes, &arrow.to, line.lane);
+                let from = users.lane(lanes, &arrow.from, line.row, line.lane);
+                let to = users.lane(lanes, &arrow.to, line.row, line.lane);
                 needs.ends.push((from, to));
                 let label = pixels(&arrow.label(), SMALL);
                 let (a, b) = (lanes.lanes[from].group, lanes.lanes[to].group);
@@ -319,7 +319,7 @@ fn rooms(
         // What is above the lanes takes room, too, and so does an arrow that passes over the labels.
         let least = if group.is_nobody { 0 } else { pixels(&name, CELL).max(between) };
         let labels = needs.labels[n].max(least);
-        let pitch = pitch(timeline, lanes, n, needs.within[n]);
+        let pitch = pitch(timeline, lanes, n, needs.within[n]).max(hook + ASIDE);
         let ladders = |x: &mut i32| -> Vec<i32> {
             let column = |wide: &usize| {
                 let at = *x;
@@ -369,7 +369,8 @@ fn rooms(
 fn pitch(timeline: &Timeline, lanes: &Lanes, group: usize, within: i32) -> i32 {
     let of_group = &lanes.groups[group];
     let heads = lanes.lanes[of_group.first..][..of_group.count].iter();
-    let head = |lane| heading(timeline, lanes, lane).map_or(0, |head| pixels(&head, SMALL) + SMALL);
+    let head =
+        |lane| heading(timeline, lanes, lane).map_or(0, |head| pixels(&head, SMALL) + 2 * SMALL);
     let within = if within > 0 { within + SHAFTS } else { 0 };
     heads.map(head).max().unwrap_or(0).max(PITCH).max(within)
 }

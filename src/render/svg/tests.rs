@@ -87,6 +87,7 @@ fn samples() -> Vec<(&'static str, Recording)> {
         ("half_close", sample::half_close()),
         ("to_nobody", to_nobody()),
         ("to_itself", to_itself()),
+        ("two_threads", between_threads()),
         ("three", three_with_packets()),
     ]
 }
@@ -156,6 +157,38 @@ fn to_itself() -> Recording {
     look(&mut s, who, &[(sock, "FIN-WAIT-2", 41000, 9999), (0, "CLOSE-WAIT", 9999, 41000)]);
     s.exit(who, 0);
     s.0
+}
+
+/// One role whose threads are both ends: the second waits for what the first sends.
+fn between_threads() -> Recording {
+    let mut s = Sample::new(None, &["both"]);
+    let (one, two) = (("both", 1, 1), ("both", 1, 2));
+    let listener = s.listener(one, 3, 9999);
+    let sock = s.socket(one, "SOCK_STREAM", 4);
+    s.connect(one, sock, 9999, "");
+    let conn = s.accept(one, listener, 5, 41000);
+    look(&mut s, one, &[(sock, "ESTABLISHED", 41000, 9999), (conn, "ESTABLISHED", 9999, 41000)]);
+    let accepted = s.last();
+    s.moves(one, "send", (4, sock), b"x", 1);
+    packet(&mut s, one, 41000, 9999, What::Data, 1);
+    s.moves(two, "recv", (5, conn), b"x", 1);
+    s.since(accepted);
+    s.0
+}
+
+#[test]
+fn a_packet_goes_from_the_thread_that_sent_it_to_the_one_that_waits_for_it() {
+    let elements = read(&svg(&timeline(&between_threads())));
+    let shafts = elements.iter().filter(|it| it.has_class("shaft"));
+    // The last is in the legend.
+    let straight: Vec<bool> = shafts.map(|it| pieces(&it.attributes["d"]).is_some()).collect();
+    assert_eq!(straight, [true, false]);
+    let own = read(&svg(&timeline(&to_itself())));
+    let out_and_back = own
+        .iter()
+        .filter(|it| it.has_class("shaft"))
+        .all(|it| pieces(&it.attributes["d"]).is_none());
+    assert!(out_and_back);
 }
 
 /// The role in the middle sends to both sides, with a text of many columns in between.

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::error::{Error, Result};
 use crate::event::Recording;
 use crate::pattern::CallPattern;
-use crate::render::{json, pcapng, sockets, strace, text};
+use crate::render::{json, mermaid, pcapng, sockets, strace, svg, text};
 use crate::timeline::timeline;
 
 /// When to use colour.
@@ -58,6 +58,10 @@ pub enum Format {
     Json,
     /// An event a line, as it happens
     Jsonl,
+    /// A picture: calls, packets and states of both ends
+    Svg,
+    /// The same as text for mermaid
+    Mermaid,
     /// The packets, for Wireshark, with the calls as comments
     Pcapng,
     /// In strace's notation
@@ -137,6 +141,8 @@ impl Drawing {
                 recording.events.iter().map(|event| json::jsonl(event) + "\n").collect()
             }
             Format::Strace => strace::recording(recording),
+            Format::Svg => svg::svg(&timeline(recording)),
+            Format::Mermaid => mermaid::mermaid(&timeline(recording)),
             Format::Text | Format::Ascii => {
                 let mut timeline = timeline(recording);
                 if let Some(pattern) = pattern {

@@ -5,10 +5,12 @@
 //! recording itself.
 
 pub mod json;
+pub mod mermaid;
 pub mod pcapng;
 pub mod reports;
 pub mod rows;
 pub mod sockets;
 pub mod strace;
+pub mod svg;
 pub mod text;
 pub mod verdict;

@@ -30,6 +30,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::event::{Ending, Party, Reason, Schedule};
 use crate::timeline::{RolePart, Row, RowKind, Timeline, Wait};
 
+pub(super) use lines::units;
 use lines::{in_ascii, width, wrapped};
 use wire::{Wire, beside};
 
@@ -77,6 +78,22 @@ pub fn text(timeline: &Timeline, style: &Style) -> String {
     page.out
 }
 
+/// What other pictures of a timeline write above and below it: lines of at most `width` columns.
+pub(super) fn around(timeline: &Timeline, width: usize) -> (Vec<String>, Vec<String>) {
+    let lines = |write: fn(&mut Page, &Timeline)| {
+        let style = Style { width: width.max(40), color: false, ascii: false };
+        let mut page = Page { style, out: String::new() };
+        write(&mut page, timeline);
+        page.out.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    };
+    (lines(head), lines(foot))
+}
+
+/// A row in the notation, in lines of at most `room` columns, as other pictures of a timeline write it.
+pub(super) fn said(timeline: &Timeline, row: &Row, room: usize) -> Vec<Vec<Span>> {
+    wrapped(atoms(timeline, row), room, 2)
+}
+
 /// What a piece of a line is, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Paint {
@@ -91,8 +108,8 @@ pub(super) enum Paint {
 
 #[derive(Clone, Debug)]
 pub(super) struct Span {
-    pub text: String,
-    paint: Paint,
+    pub(super) text: String,
+    pub(super) paint: Paint,
 }
 
 /// Spans between which no line ends.
@@ -280,7 +297,7 @@ pub(super) fn atoms(timeline: &Timeline, row: &Row) -> Vec<Atom> {
 }
 
 /// `#2`, `T3` or both, where a role has several of them.
-fn mark(timeline: &Timeline, role: &str, process: u32, thread: u32) -> Option<String> {
+pub(super) fn mark(timeline: &Timeline, role: &str, process: u32, thread: u32) -> Option<String> {
     let role = timeline.roles.iter().find(|part| part.name == role)?;
     match (role.forked, role.threaded) {
         (false, false) => None,

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::error::{Error, Result};
 use crate::event::Recording;
 use crate::pattern::CallPattern;
-use crate::render::{json, sockets, strace, text};
+use crate::render::{html, json, sockets, strace, text};
 use crate::timeline::timeline;
 
 /// When to use colour.
@@ -58,6 +58,8 @@ pub enum Format {
     Json,
     /// An event a line, as it happens
     Jsonl,
+    /// One page that plays it step by step in a browser
+    Html,
     /// In strace's notation
     Strace,
 }
@@ -110,6 +112,7 @@ impl Drawing {
             Format::Jsonl => {
                 recording.events.iter().map(|event| json::jsonl(event) + "\n").collect()
             }
+            Format::Html => html::html(&timeline(recording)),
             Format::Strace => strace::recording(recording),
             Format::Text | Format::Ascii => {
                 let mut timeline = timeline(recording);

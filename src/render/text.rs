@@ -66,7 +66,7 @@ pub fn text(timeline: &Timeline, style: &Style) -> String {
 
 /// What a piece of a line is, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Paint {
+pub(super) enum Paint {
     Plain,
     Role,
     Data,
@@ -76,13 +76,13 @@ enum Paint {
 }
 
 #[derive(Clone, Debug)]
-struct Span {
-    text: String,
-    paint: Paint,
+pub(super) struct Span {
+    pub(super) text: String,
+    pub(super) paint: Paint,
 }
 
 /// Spans between which no line ends.
-type Atom = Vec<Span>;
+pub(super) type Atom = Vec<Span>;
 
 fn span(text: impl Into<String>, paint: Paint) -> Span {
     Span { text: text.into(), paint }
@@ -151,32 +151,41 @@ impl Page {
 }
 
 fn head(page: &mut Page, timeline: &Timeline) {
+    for (words, paint) in heading(timeline) {
+        page.words(&words, paint);
+    }
+    page.line(Vec::new());
+}
+
+/// What was played and how, a line each.
+pub(super) fn heading(timeline: &Timeline) -> Vec<(String, Paint)> {
     let order = match (timeline.schedule, timeline.seed) {
         (Schedule::Lockstep, _) => "one at a time, each until it waits".into(),
         (Schedule::Free, _) => "all at once: the order may differ the next time".into(),
         (Schedule::Random, Some(seed)) => format!("one at a time, any next: seed {seed}"),
         (Schedule::Random, None) => "one at a time, any next".to_owned(),
     };
+    let mut lines = Vec::new();
     match &timeline.lesson {
         Some(lesson) => {
             // The plain demo needs no name.
             let named = timeline.scenario.iter().filter(|name| *name != "demo");
             let scenario: String = named.map(|name| format!(", {name}")).collect();
-            page.words(&format!("{lesson}{scenario}: {order}"), Paint::Role);
+            lines.push((format!("{lesson}{scenario}: {order}"), Paint::Role));
         }
         None => {
             for role in timeline.roles.iter().filter(|role| !role.command.is_empty()) {
                 let command: Vec<String> = role.command.iter().map(|word| shown(word)).collect();
-                page.words(&format!("{}: {}", role.name, command.join(" ")), Paint::Role);
+                lines.push((format!("{}: {}", role.name, command.join(" ")), Paint::Role));
             }
-            page.words(&order, Paint::Quiet);
+            lines.push((order, Paint::Quiet));
         }
     }
     if !timeline.isolation.lacking.is_empty() {
         let lacking = timeline.isolation.lacking.join(", ");
-        page.words(&format!("not isolated: this machine lacks {lacking}"), Paint::Waiting);
+        lines.push((format!("not isolated: this machine lacks {lacking}"), Paint::Waiting));
     }
-    page.line(Vec::new());
+    lines
 }
 
 /// A word of a command as a shell would take it back.
@@ -190,7 +199,7 @@ fn shown(word: &str) -> String {
 }
 
 /// A row as atoms; a line may end after each of them.
-fn atoms(timeline: &Timeline, row: &Row) -> Vec<Atom> {
+pub(super) fn atoms(timeline: &Timeline, row: &Row) -> Vec<Atom> {
     let mut atoms: Vec<Atom> = Vec::new();
     let mut start: Atom = Vec::new();
     if let Some(mark) = mark(timeline, &row.role, row.process, row.thread) {
@@ -264,7 +273,7 @@ fn atoms(timeline: &Timeline, row: &Row) -> Vec<Atom> {
 }
 
 /// `#2`, `T3` or both, where a role has several of them.
-fn mark(timeline: &Timeline, role: &str, process: u32, thread: u32) -> Option<String> {
+pub(super) fn mark(timeline: &Timeline, role: &str, process: u32, thread: u32) -> Option<String> {
     let role = timeline.roles.iter().find(|part| part.name == role)?;
     match (role.forked, role.threaded) {
         (false, false) => None,
@@ -371,14 +380,14 @@ fn one_below_the_other(page: &mut Page, timeline: &Timeline, calls: Vec<Vec<Atom
 
 /// Whether a role runs, waits or is not there, as far as its rows tell.
 #[derive(Clone, Debug, Default)]
-struct Life {
+pub(super) struct Life {
     /// Of each thread that is alive, whether it waits; with the process it belongs to.
     threads: BTreeMap<u32, (u32, bool)>,
 }
 
 impl Life {
     /// Takes in what is so from this row on.
-    fn before(&mut self, row: &Row) {
+    pub(super) fn before(&mut self, row: &Row) {
         let waits = matches!(row.kind, RowKind::Waits { .. });
         // What happens *to* a thread that waits does not wake it.
         let passive = matches!(row.kind, RowKind::Signal | RowKind::Killed);
@@ -392,7 +401,7 @@ impl Life {
     }
 
     /// Takes in what is so after this row.
-    fn after(&mut self, row: &Row) {
+    pub(super) fn after(&mut self, row: &Row) {
         match row.kind {
             RowKind::Exit => {
                 let leads = self.threads.iter().find(|(_, (process, _))| *process == row.process);
@@ -407,7 +416,7 @@ impl Life {
         }
     }
 
-    fn bar(&self, ascii: bool) -> (&'static str, Paint) {
+    pub(super) fn bar(&self, ascii: bool) -> (&'static str, Paint) {
         match (self.threads.is_empty(), self.threads.values().all(|(_, waiting)| *waiting), ascii) {
             (true, ..) => (" ", Paint::Plain),
             (_, true, false) => ("┊", Paint::Waiting),
@@ -420,7 +429,15 @@ impl Life {
 
 fn foot(page: &mut Page, timeline: &Timeline) {
     page.line(Vec::new());
+    for (words, paint) in ending(timeline) {
+        page.words(&words, paint);
+    }
+}
+
+/// How it all ended, a line each.
+pub(super) fn ending(timeline: &Timeline) -> Vec<(String, Paint)> {
     let end = &timeline.end;
+    let mut lines = Vec::new();
     for (role, how) in &end.roles {
         // Those who wait at the end are spoken of below.
         let waits = end.waiting.iter().any(|wait| wait.role == *role);
@@ -434,7 +451,7 @@ fn foot(page: &mut Page, timeline: &Timeline) {
                 ("never started: what it waits for did not happen".to_owned(), Paint::Failure)
             }
         };
-        page.words(&format!("{role} {text}"), paint);
+        lines.push((format!("{role} {text}"), paint));
     }
     match &end.reason {
         Reason::Finished => {}
@@ -446,10 +463,10 @@ fn foot(page: &mut Page, timeline: &Timeline) {
                 let call = &wait.call;
                 let whom = whom(timeline, wait);
                 let step = step(wait);
-                page.words(
-                    &format!("{who} {verb}: {call} waits {whom}{step}; the lab ended it"),
+                lines.push((
+                    format!("{who} {verb}: {call} waits {whom}{step}; the lab ended it"),
                     Paint::Waiting,
-                );
+                ));
             }
         }
         Reason::Deadlock => {
@@ -462,11 +479,14 @@ fn foot(page: &mut Page, timeline: &Timeline) {
                     format!("{who} waits in {} {whom}{}", wait.call, step(wait))
                 })
                 .collect();
-            page.words(&format!("deadlock: {}", chain.join("; ")), Paint::Failure);
+            lines.push((format!("deadlock: {}", chain.join("; ")), Paint::Failure));
         }
-        Reason::Limit { what } => page.words(&format!("the lab ended it: {what}"), Paint::Failure),
-        Reason::Interrupted => page.words("interrupted: the recording ends here", Paint::Failure),
+        Reason::Limit { what } => lines.push((format!("the lab ended it: {what}"), Paint::Failure)),
+        Reason::Interrupted => {
+            lines.push(("interrupted: the recording ends here".to_owned(), Paint::Failure));
+        }
     }
+    lines
 }
 
 fn step(wait: &Wait) -> String {

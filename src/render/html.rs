@@ -260,6 +260,10 @@ fn said(out: &mut String, timeline: &Timeline, row: &Row) {
 fn painted(out: &mut String, span: &Span, kind: RowKind) {
     let text = escaped(&span.text);
     let _ = match (span.paint, kind) {
+        // A short answer goes to the next line as a whole.
+        (Paint::Plain, _) if text.starts_with("= ") && text.len() < 24 => {
+            write!(out, "<span class=\"whole\">{text}</span>")
+        }
         (Paint::Plain, _) => write!(out, "{text}"),
         // Where it began to wait can be gone to.
         (Paint::Waiting, RowKind::Wakes { since }) if span.text.starts_with('[') => {

@@ -54,6 +54,8 @@ impl Browser {
             .args(["--disable-quic", "--no-first-run", "--no-default-browser-check"])
             .args(["--disable-background-networking", "--disable-component-update"])
             .args(["--disable-sync", "--disable-dev-shm-usage", "--disable-extensions"])
+            // Or a test could not look into a frame of a page from a file.
+            .arg("--allow-file-access-from-files")
             .args(["--disable-breakpad", "--force-device-scale-factor=1", "--lang=en"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .env("HOME", profile.path())
@@ -82,8 +84,13 @@ impl Browser {
         let attach = json!({"targetId": target["targetId"], "flatten": true});
         let attached = self.call("", "Target.attachToTarget", attach);
         let session = attached["sessionId"].as_str().expect("a session").to_owned();
-        let mut page =
-            Page { browser: self, session, complaints: Vec::new(), requests: Vec::new() };
+        let mut page = Page {
+            browser: self,
+            session,
+            scripts: true,
+            complaints: Vec::new(),
+            requests: Vec::new(),
+        };
         for domain in ["Page", "Runtime", "Log", "Network"] {
             page.call(&format!("{domain}.enable"), json!({}));
         }
@@ -167,6 +174,7 @@ fn give_pipes(ends: [RawFd; 2]) -> std::io::Result<()> {
 pub struct Page<'a> {
     browser: &'a mut Browser,
     session: String,
+    scripts: bool,
     complaints: Vec<String>,
     requests: Vec<String>,
 }
@@ -279,6 +287,7 @@ impl Page<'_> {
 
     /// Whether pages opened from now on may run their scripts.
     pub fn scripts(&mut self, run: bool) {
+        self.scripts = run;
         self.call("Emulation.setScriptExecutionDisabled", json!({"value": !run}));
     }
 
@@ -304,7 +313,9 @@ impl Page<'_> {
     /// Takes in what the browser has said until now.
     fn settle(&mut self) {
         // What belongs to what went before is said before the answer to this.
-        self.eval("new Promise((done) => requestAnimationFrame(() => done(0)))");
+        // A page without scripts has no frames that could be waited for, and nothing that happens in one.
+        let barrier = "new Promise((done) => requestAnimationFrame(() => done(0)))";
+        self.eval(if self.scripts { barrier } else { "0" });
         while let Some(event) = self.browser.events.pop_front() {
             self.take(&event);
         }

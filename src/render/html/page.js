@@ -11,6 +11,7 @@
 
   const MARKS = ["●", "■", "▲", "◆", "★", "✚"];
   const MOST_LISTED = 200;
+  const LONG = 1000;
   const wide = matchMedia("(min-width: 900px)");
   let now = 0;
 
@@ -57,8 +58,8 @@
         const before = was && !was.line.gone ? was.line.cells[column] : undefined;
         if (is.step === step && before !== text) {
           cell.className = "changed";
-          if (before !== undefined) cell.append(element("small", `was ${before || "nobody's"}`));
-          else if (column === 1) cell.append(element("small", "new"));
+          if (before !== undefined && column !== 6) cell.append(element("small", `was ${before}`));
+          else if (before === undefined && column === 1) cell.append(element("small", "new"));
         }
         row.append(cell);
       });
@@ -148,8 +149,8 @@
     for (const [from, until, call] of data.waits) {
       if (from > step) break;
       if (until !== 0 && until <= step) continue;
-      const item = element("li", `${text(rows[from - 1], "who").join(" ")} waits in `);
-      const link = element("a", `${call} since step ${from}`);
+      const item = element("li", `${text(rows[from - 1], "who").join(" ")}: `);
+      const link = element("a", `${call} since ${from}`);
       link.href = `#step=${from}`;
       item.append(link);
       waiting.push(item);
@@ -165,7 +166,7 @@
 
   // Scrolls the list alone, and only where it has a place of its own.
   function reveal(row) {
-    if (!wide.matches) return;
+    if (!wide.matches || row !== rows[now - 1]) return;
     const list = byId("list");
     const [outer, inner] = [list.getBoundingClientRect(), row.getBoundingClientRect()];
     const above = inner.top - outer.top - list.clientHeight / 3;
@@ -188,6 +189,8 @@
     drawDiagram(now);
     drawWords(now);
     reveal(rows[now - 1]);
+    // How high the rows of a long list are is known once they are drawn.
+    if (last > LONG) requestAnimationFrame(() => reveal(rows[to - 1]));
   }
 
   function go(step) {
@@ -202,6 +205,7 @@
   function fromAddress() {
     const named = /^#step=(\d+)$/.exec(location.hash);
     show(named ? Number(named[1]) : now || 1);
+    if (!wide.matches) byId("stage").scrollIntoView();
   }
 
   const MOVES = {
@@ -222,11 +226,15 @@
   byId("calls").addEventListener("click", (event) => {
     const row = event.target.closest(".row");
     if (!row || event.target.closest("a") || String(getSelection())) return;
-    go(Number(row.id.slice("step=".length)));
+    go(Number(row.querySelector(".n").textContent));
+    if (!wide.matches) byId("stage").scrollIntoView();
   });
   addEventListener("hashchange", fromAddress);
 
   document.documentElement.classList.add("playing");
+  document.body.classList.toggle("long", last > LONG);
+  // Where there is no script an address leads to its row. Here it leads to the step, and nothing else moves.
+  for (const row of rows) row.removeAttribute("id");
   byId("stage").hidden = false;
   fromAddress();
 })();

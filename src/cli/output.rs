@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::error::{Error, Result};
 use crate::event::Recording;
 use crate::pattern::CallPattern;
-use crate::render::{html, json, sockets, strace, text};
+use crate::render::{html, json, pcapng, sockets, strace, text};
 use crate::timeline::timeline;
 
 /// When to use colour.
@@ -60,6 +60,8 @@ pub enum Format {
     Jsonl,
     /// One page that plays it step by step in a browser
     Html,
+    /// The packets, for Wireshark, with the calls as comments
+    Pcapng,
     /// In strace's notation
     Strace,
 }
@@ -91,10 +93,26 @@ pub struct Drawing {
 impl Drawing {
     /// Fails early if the pattern is wrong or FILE cannot be written: before anything is recorded.
     pub fn check(&self) -> Result<()> {
-        if self.pattern()?.is_some() && !matches!(self.format, Format::Text | Format::Ascii) {
+        let option = match (self.pattern()?, self.sockets) {
+            (Some(_), _) => Some("--only"),
+            (None, Some(_)) => Some("--sockets"),
+            (None, None) => None,
+        };
+        if let Some(option) = option
+            && !matches!(self.format, Format::Text | Format::Ascii)
+        {
             return Err(Error::Usage {
-                why: "`--only` goes with a timeline, which is `--as text` or `--as ascii`".into(),
+                why: format!(
+                    "`{option}` goes with a timeline, which is `--as text` or `--as ascii`"
+                ),
                 next: "leave one of the two out".into(),
+            });
+        }
+        if self.format == Format::Pcapng && self.output.is_none() && std::io::stdout().is_terminal()
+        {
+            return Err(Error::Usage {
+                why: "a capture is no text, and stdout is a terminal".into(),
+                next: "add `-o run.pcapng`, and open that in Wireshark".into(),
             });
         }
         self.output.as_deref().map_or(Ok(()), can_write)
@@ -108,6 +126,9 @@ impl Drawing {
     pub fn draw(&self, recording: &Recording, color: ColorChoice) -> Result<()> {
         let pattern = self.pattern()?;
         let drawn = match self.format {
+            Format::Pcapng => {
+                return self.put(&pcapng::pcapng(recording, &timeline(recording)));
+            }
             Format::Json => json::write(recording),
             Format::Jsonl => {
                 recording.events.iter().map(|event| json::jsonl(event) + "\n").collect()
@@ -126,7 +147,7 @@ impl Drawing {
                 text::text(&timeline, &self.style(color)) + &sockets.unwrap_or_default()
             }
         };
-        self.put(&drawn)
+        self.put(drawn.as_bytes())
     }
 
     fn style(&self, color: ColorChoice) -> text::Style {
@@ -142,10 +163,10 @@ impl Drawing {
         self.format == Format::Jsonl && self.output.is_none()
     }
 
-    fn put(&self, drawn: &str) -> Result<()> {
+    fn put(&self, drawn: &[u8]) -> Result<()> {
         match &self.output {
             None => {
-                to_stdout(drawn);
+                bytes_to_stdout(drawn);
                 Ok(())
             }
             Some(path) => std::fs::write(path, drawn).map_err(|error| cannot_write(path, &error)),
@@ -182,8 +203,12 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
 
 /// Prints a result. A reader that has gone away (`| head`) has seen enough.
 pub fn to_stdout(text: &str) {
+    bytes_to_stdout(text.as_bytes());
+}
+
+fn bytes_to_stdout(bytes: &[u8]) {
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
 }
 
 /// Prints what is said about a result.

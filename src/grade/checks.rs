@@ -365,7 +365,7 @@ fn ends_or_serves(run: &Run<'_>) -> Option<Found> {
             let did = format!("`{}` ended with status {status}", run.role);
             let Some(row) = gave_up_at(run) else { return found(did) };
             let line = run.timeline.rows.get(row)?;
-            let (step, call) = (line.step, super::run::said(line));
+            let (step, call) = (line.step, line.notation());
             let mut rows = vec![row];
             rows.extend(run.last_row());
             let mut found =
@@ -535,7 +535,7 @@ fn no_bad_descriptor(run: &Run<'_>) -> Option<Found> {
     // What nobody wrote is not held against the program.
     let row = run.own_events().filter(bad).find_map(|event| run.row_of(event.seq))?;
     let line = run.timeline.rows.get(row)?;
-    let did = format!("step {} was `{}`", line.step, super::run::said(line));
+    let did = format!("step {} was `{}`", line.step, line.notation());
     Found::at(did, earlier_on(run, row), Some(row))
 }
 
@@ -586,7 +586,7 @@ fn spins(run: &Run<'_>, event: &Event, count: u64) -> Option<Found> {
     let row = run.row_of(event.seq)?;
     let line = run.timeline.rows.get(row)?;
     let all = line.count.max(count);
-    let (step, call) = (line.step, super::run::said(line));
+    let (step, call) = (line.step, line.notation());
     let did = format!("it asked {all} times in a row and got nothing: step {step} is `{call}`");
     Found::at(did, earlier_on(run, row), Some(row))
 }

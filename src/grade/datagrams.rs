@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::checks::Found;
-use super::run::{Run, said};
+use super::run::Run;
 use crate::event::{Event, Kind, SockAddr, SocketId, Value};
 use crate::pattern::Class;
 
@@ -58,7 +58,7 @@ pub(super) fn answers_the_sender(run: &Run<'_>) -> Option<Found> {
                     }
                     _ => "nothing had come from that address".to_owned(),
                 };
-                let did = format!("step {} was `{}`: {why}", line.step, said(line));
+                let did = format!("step {} was `{}`: {why}", line.step, line.notation());
                 return Found::at(did, taken.into_iter().collect(), Some(row));
             }
         }
@@ -83,9 +83,9 @@ pub(super) fn asks_one_server(run: &Run<'_>) -> Option<Found> {
                 let did = format!(
                     "step {} was `{}`, to another address than step {} (`{}`)",
                     line.step,
-                    said(line),
+                    line.notation(),
                     asked.step,
-                    said(asked)
+                    asked.notation()
                 );
                 return Found::at(did, vec![before], Some(row));
             }

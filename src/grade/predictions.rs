@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
-use super::run::said;
 use super::{Finding, Grade, Judgement, Line, Verdict};
 use crate::event::Recording;
 use crate::pattern::{CallPattern, Class};
@@ -186,7 +185,7 @@ fn compare(
     let marked = row.map(|row| Line {
         step: row.step,
         role: row.role.clone(),
-        text: said(row),
+        text: row.notation(),
         marked: true,
     });
     Some(Finding {

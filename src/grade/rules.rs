@@ -1,6 +1,6 @@
 //! Judges one rule: binds its names to the objects of the run, and says what the first of them that breaks it did.
 
-use super::run::{Bound, Place, Run, said};
+use super::run::{Bound, Place, Run};
 use super::{Expect, Finding, Grade, Rule, Rules, checks};
 use crate::event::SocketId;
 use crate::pattern::{ArgPattern, CallPattern, ResultValue};
@@ -437,7 +437,7 @@ fn step(run: &Run<'_>, row: usize) -> usize {
 }
 
 fn text(run: &Run<'_>, row: usize) -> String {
-    run.timeline.rows.get(row).map(said).unwrap_or_default()
+    run.timeline.rows.get(row).map(|row| row.notation()).unwrap_or_default()
 }
 
 /// A pattern without its role, as the lesson writes it.

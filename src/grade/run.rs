@@ -6,7 +6,7 @@ use super::closings::{Closing, How, closings, fds};
 use super::{Finding, Grade, Line, is_interrupted};
 use crate::event::{Ending, Event, Kind, Reason, Recording, SocketId};
 use crate::pattern::{ArgPattern, CallName, CallPattern, Class, ResultValue};
-use crate::timeline::{Row, RowKind, Timeline};
+use crate::timeline::{Row, Timeline};
 
 /// A recording, its timeline, and the role that is under test.
 pub struct Run<'a> {
@@ -263,7 +263,7 @@ impl<'a> Run<'a> {
             .filter_map(|&index| {
                 let row = self.timeline.rows.get(index)?;
                 let marked = marked.contains(&index);
-                Some(Line { step: row.step, role: row.role.clone(), text: said(row), marked })
+                Some(Line { step: row.step, role: row.role.clone(), text: row.notation(), marked })
             })
             .collect();
         let told = |index: &usize| self.timeline.rows.get(*index);
@@ -419,27 +419,6 @@ fn closed_object(pattern: &CallPattern) -> Option<&ArgPattern> {
         [one] if is_close && succeeds => Some(one),
         _ => None,
     }
-}
-
-/// A row in the notation, as the timeline writes it.
-pub(super) fn said(row: &Row) -> String {
-    let args: Vec<&str> = row.args.iter().map(|piece| piece.text.as_str()).collect();
-    let mut text = format!("{}({})", row.call, args.join(", "));
-    match row.kind {
-        RowKind::Waits { for_ever: true } => text.push_str(" … waits to the end"),
-        RowKind::Waits { .. } => text.push_str(" … waits"),
-        _ => {}
-    }
-    if let Some(answer) = &row.answer {
-        text.push_str(&format!(" = {}", answer.text));
-    }
-    if row.count > 1 {
-        text.push_str(&format!(" ×{}", row.count));
-    }
-    if let Some(note) = &row.note {
-        text.push_str(&format!(" [{note}]"));
-    }
-    text
 }
 
 /// A line that was printed, its end left out when it is long.

@@ -8,6 +8,7 @@
 
 mod diagram;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 
@@ -85,16 +86,18 @@ fn hash(text: &str) -> String {
     BASE64.encode(Sha256::digest(text.as_bytes()))
 }
 
-/// A text for anywhere outside a script. What XML forbids or a reader cannot see is `?`.
+/// A text for anywhere outside a script.
 fn escaped(text: &str) -> String {
+    quick_xml::escape::escape(clean(text)).into_owned()
+}
+
+/// A text with `?` for what XML forbids, and for what a reader cannot see but by what it does to its neighbours.
+fn clean(text: &str) -> Cow<'_, str> {
     let unfit = |c: char| {
         (c.is_control() && c != '\n')
-            || matches!(c, '\u{fffe}' | '\u{ffff}' | '\u{202a}'..='\u{202e}')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}')
     };
-    if text.contains(unfit) {
-        return quick_xml::escape::escape(text.replace(unfit, "?")).into_owned();
-    }
-    quick_xml::escape::escape(text).into_owned()
+    if text.contains(unfit) { text.replace(unfit, "?").into() } else { text.into() }
 }
 
 /// JSON for within a script: nothing in it ends the script or a line, and it is the same read as HTML and as XML.
@@ -102,14 +105,7 @@ fn in_script(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         match c {
-            '<'
-            | '>'
-            | '&'
-            | '\u{7f}'..='\u{9f}'
-            | '\u{2028}'
-            | '\u{2029}'
-            | '\u{fffe}'
-            | '\u{ffff}' => {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
             c => out.push(c),
@@ -133,6 +129,7 @@ fn class(paint: Paint) -> &'static str {
         Paint::Plain => "plain",
         Paint::Role => "plain",
         Paint::Data => "data",
+        Paint::State => "state",
         Paint::Failure => "bad",
         Paint::Waiting => "wait",
         Paint::Quiet => "quiet",
@@ -344,12 +341,12 @@ impl Line {
             None => line.name.clone(),
         });
         Line {
-            cells: sockets::ss(line),
-            state: line.state.clone(),
+            cells: sockets::ss(line).map(|cell| clean(&cell).into_owned()),
+            state: clean(&line.state).into_owned(),
             tcp: line.protocol == "tcp",
             gone: line.is_gone(),
             role: columns.index(line.role.as_deref()),
-            label,
+            label: clean(&label).into_owned(),
         }
     }
 }
@@ -449,7 +446,10 @@ fn waits(timeline: &Timeline) -> Vec<(usize, usize, String)> {
         .map(|row| {
             let args: Vec<&str> = row.args.iter().map(|piece| piece.text.as_str()).collect();
             let call = format!("{}({})", row.call, args.join(", "));
-            (row.step, ends.get(&row.step).copied().unwrap_or(0), call)
+            (row.step, ends.get(&row.step).copied().unwrap_or(0), clean(&call).into_owned())
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

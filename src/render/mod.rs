@@ -1,10 +1,12 @@
 //! Pictures of a timeline, and the recording as a file.
 //!
 //! A verdict and the reports see what `grade` found. A picture sees a [`crate::timeline::Timeline`] only: what a call is called and what it said is decided there.
-//! strace's notation is the exception: it is for comparing with strace, and draws the recording itself.
+//! strace's notation and the frames of pcapng are the exceptions: they are for other people's tools, and draw the
+//! recording itself.
 
 pub mod html;
 pub mod json;
+pub mod pcapng;
 pub mod reports;
 pub mod sockets;
 pub mod strace;

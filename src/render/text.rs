@@ -1,19 +1,25 @@
-//! A timeline for the terminal: one column per role, time runs down.
+//! A timeline for the terminal: a column per role and one for the wire, time runs down.
 //!
 //! ```text
-//!       server                              client
+//!       server                              wire         client
 //!   3   │ listen(listener, 5) = 0
+//!       │     ▸ listener LISTEN
 //!   4   ┊ accept(listener) … waits
-//!   5   ┊                                   │ socket(AF_INET, SOCK_STREAM, 0) = sock
-//!   6   ┊                                   │ connect(sock, 127.0.0.1:9999) = 0
-//!   7   │ … accept(listener, 127.0.0.1:P1)  ┊
-//!           = conn  [since 4]               ┊
+//!   5   ┊                                                │ socket(AF_INET, SOCK_STREAM, 0) = sock
+//!   6   ┊ ▸ conn ESTABLISHED                ◀───SYN────  │ connect(sock, 127.0.0.1:9999) = 0
+//!       ┊                                   ──SYN/ACK─▶  │     ▸ sock ESTABLISHED
+//!   7   │ … accept(listener, 127.0.0.1:P1)               ┊
+//!             = conn  [since 4]                          ┊
 //! ```
 //!
 //! The bar left of a column is the life of its role: whole while it runs, dotted while all of it waits,
-//! absent before it starts and after it has ended. What does not fit into a column goes on below, broken
+//! absent before it starts and after it has ended. Beside and below a call stands what it brought about: the packets
+//! that left, and what became of the sockets of either end. What does not fit into a column goes on below, broken
 //! between arguments; nothing is cut off. Where columns would get too narrow there is one column, and each
 //! row begins with its role. All of it can be read without colour, and in ASCII.
+
+mod lines;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -23,6 +29,9 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::event::{Ending, Party, Reason, Schedule};
 use crate::timeline::{RolePart, Row, RowKind, Timeline, Wait};
+
+use lines::{in_ascii, width, wrapped};
+use wire::{Wire, beside};
 
 /// How to draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,14 +44,17 @@ pub struct Style {
 }
 
 impl Default for Style {
-    /// What the book shows: 80 columns, no colour.
+    /// What the book shows: 100 columns, no colour.
     fn default() -> Style {
-        Style { width: 80, color: false, ascii: false }
+        Style { width: 100, color: false, ascii: false }
     }
 }
 
 /// Columns narrower than this are no columns.
-const NARROWEST: usize = 34;
+const NARROWEST: usize = 26;
+
+/// Stands before what became of a socket.
+const CHANGED: char = '▸';
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -56,8 +68,9 @@ pub fn text(timeline: &Timeline, style: &Style) -> String {
     let mut page = Page { style, out: String::new() };
     head(&mut page, timeline);
     let calls: Vec<Vec<Atom>> = timeline.rows.iter().map(|row| atoms(timeline, row)).collect();
-    match columns(timeline, &calls, &style) {
-        Some(widths) => side_by_side(&mut page, timeline, calls, &widths),
+    let wire = Wire::of(timeline);
+    match columns(timeline, &calls, &wire, &style) {
+        Some(widths) => side_by_side(&mut page, timeline, calls, &widths, &wire),
         None => one_below_the_other(&mut page, timeline, calls),
     }
     foot(&mut page, timeline);
@@ -72,6 +85,7 @@ pub(super) enum Paint {
     Data,
     Failure,
     Waiting,
+    State,
     Quiet,
 }
 
@@ -119,6 +133,7 @@ impl Page {
                 Paint::Data => Some(AnsiColor::Green.on_default()),
                 Paint::Failure => Some(AnsiColor::Red.on_default()),
                 Paint::Waiting => Some(AnsiColor::Yellow.on_default()),
+                Paint::State => Some(AnsiColor::Cyan.on_default()),
                 Paint::Quiet => Some(anstyle::Style::new().effects(Effects::DIMMED)),
             };
             match style.filter(|_| self.style.color && !span.text.trim().is_empty()) {
@@ -289,9 +304,15 @@ fn gutter(timeline: &Timeline) -> usize {
 }
 
 /// The width of each column's text, or none if there is no room for them side by side.
-fn columns(timeline: &Timeline, calls: &[Vec<Atom>], style: &Style) -> Option<Vec<usize>> {
+fn columns(
+    timeline: &Timeline,
+    calls: &[Vec<Atom>],
+    wire: &Wire,
+    style: &Style,
+) -> Option<Vec<usize>> {
     let count = timeline.roles.len();
-    let frame = gutter(timeline) + 2 * count + GAP * count.saturating_sub(1);
+    let beside = if wire.width > 0 { wire.width + GAP } else { 0 };
+    let frame = gutter(timeline) + 2 * count + GAP * count.saturating_sub(1) + beside;
     let mut room = style.width.checked_sub(frame)?;
     // What a column would take if it could: the rest is shared by those that need more.
     let mut wanted: Vec<(usize, usize)> = timeline
@@ -314,18 +335,32 @@ fn columns(timeline: &Timeline, calls: &[Vec<Atom>], style: &Style) -> Option<Ve
         }
         room -= widths[*n];
     }
+    // So that what became of a socket fits beside the call of another role.
+    for width in &mut widths {
+        let more = room.min(NARROWEST.saturating_sub(*width));
+        (*width, room) = (*width + more, room - more);
+    }
     Some(widths)
 }
 
-fn side_by_side(page: &mut Page, timeline: &Timeline, calls: Vec<Vec<Atom>>, widths: &[usize]) {
+fn side_by_side(
+    page: &mut Page,
+    timeline: &Timeline,
+    calls: Vec<Vec<Atom>>,
+    widths: &[usize],
+    wire: &Wire,
+) {
     let gutter = gutter(timeline);
     let mut heads = vec![span(" ".repeat(gutter), Paint::Plain)];
-    for (role, width) in timeline.roles.iter().zip(widths) {
+    for (n, (role, width)) in timeline.roles.iter().zip(widths).enumerate() {
         let name = if page.style.ascii { in_ascii(&role.name) } else { role.name.clone() };
         let room = width.saturating_sub(name.width());
         heads.push(span("  ", Paint::Plain));
         heads.push(span(name, Paint::Role));
         heads.push(span(" ".repeat(room + GAP), Paint::Plain));
+        if n == 0 && wire.width > 0 {
+            heads.push(span(format!("{:<1$}", "wire", wire.width + GAP), Paint::Role));
+        }
     }
     page.line(heads);
     let mut lives = vec![Life::default(); timeline.roles.len()];
@@ -334,26 +369,55 @@ fn side_by_side(page: &mut Page, timeline: &Timeline, calls: Vec<Vec<Atom>>, wid
             continue;
         };
         lives[own].before(row);
-        let lines = wrapped(page.suited(atoms), widths[own], INDENT);
-        for (n, mut call) in lines.into_iter().enumerate() {
+        let mut cells: Vec<Vec<Vec<Span>>> = Vec::new();
+        for (column, (role, width)) in timeline.roles.iter().zip(widths).enumerate() {
+            let mut cell = if column == own {
+                wrapped(page.suited(atoms.clone()), *width, INDENT)
+            } else {
+                Vec::new()
+            };
+            let is_here = |of: Option<&str>| match of {
+                Some(of) => of == role.name,
+                None => column == own,
+            };
+            for (of, said) in beside(row) {
+                if is_here(of.as_deref()) {
+                    // Below a call of one's own it is set in.
+                    let blank = if cell.is_empty() { "" } else { "    " };
+                    let said = span(format!("{blank}{CHANGED} {said}"), Paint::State);
+                    cell.extend(wrapped(page.suited(in_words(said)), *width, INDENT + 2));
+                }
+            }
+            cells.push(cell);
+        }
+        let arrows = wire.drawn(timeline, row, page.style.ascii);
+        let height = cells.iter().map(Vec::len).chain([arrows.len()]).max().unwrap_or(0);
+        for n in 0..height {
             let number = if n == 0 { row.step.to_string() } else { String::new() };
             let mut line = vec![span(format!("{number:>0$}  ", gutter - 2), Paint::Quiet)];
             for (column, width) in widths.iter().enumerate() {
                 let (bar, paint) = lives[column].bar(page.style.ascii);
                 line.push(span(format!("{bar} "), paint));
-                let used = if column == own {
-                    let used = call.iter().map(|s| s.text.width()).sum();
-                    line.append(&mut call);
-                    used
-                } else {
-                    0
-                };
+                let mut text = cells[column].get(n).cloned().unwrap_or_default();
+                let used: usize = text.iter().map(|s| s.text.width()).sum();
+                line.append(&mut text);
                 line.push(span(" ".repeat(width.saturating_sub(used) + GAP), Paint::Plain));
+                if column == 0 && wire.width > 0 {
+                    let arrow = arrows.get(n).cloned().unwrap_or_default();
+                    let blank = (wire.width + GAP).saturating_sub(arrow.width());
+                    line.push(span(arrow, Paint::Plain));
+                    line.push(span(" ".repeat(blank), Paint::Plain));
+                }
             }
             page.line(line);
         }
         lives[own].after(row);
     }
+}
+
+/// A span as atoms, one for each word.
+fn in_words(words: Span) -> Vec<Atom> {
+    words.text.split_inclusive(' ').map(|word| vec![span(word, words.paint)]).collect()
 }
 
 fn one_below_the_other(page: &mut Page, timeline: &Timeline, calls: Vec<Vec<Atom>>) {
@@ -363,7 +427,17 @@ fn one_below_the_other(page: &mut Page, timeline: &Timeline, calls: Vec<Vec<Atom
     let longest = names.iter().map(|name| name.width()).max().unwrap_or(0);
     let room = page.style.width.saturating_sub(gutter + longest + 2).max(20);
     for ((row, atoms), name) in timeline.rows.iter().zip(calls).zip(names) {
-        for (n, mut call) in wrapped(page.suited(atoms), room, INDENT).into_iter().enumerate() {
+        let mut lines = wrapped(page.suited(atoms), room, INDENT);
+        let sent = wire::in_words(row, page.style.ascii).into_iter().map(|it| (it, Paint::Plain));
+        let became = beside(row).into_iter().map(|(of, said)| match of {
+            Some(of) if of != row.role => (format!("{CHANGED} {of}: {said}"), Paint::State),
+            _ => (format!("{CHANGED} {said}"), Paint::State),
+        });
+        for (text, paint) in sent.chain(became) {
+            let said = in_words(span(format!("    {text}"), paint));
+            lines.extend(wrapped(page.suited(said), room, INDENT + 2));
+        }
+        for (n, mut call) in lines.into_iter().enumerate() {
             let (number, name) =
                 if n == 0 { (row.step.to_string(), name.as_str()) } else { (String::new(), "") };
             let blank = " ".repeat(longest - name.width() + 2);
@@ -534,149 +608,6 @@ fn party(timeline: &Timeline, role: &str, process: u32, thread: u32) -> String {
     }
 }
 
-fn width(atom: &Atom, style: &Style) -> usize {
-    atom.iter()
-        .map(|span| if style.ascii { in_ascii(&span.text).width() } else { span.text.width() })
-        .sum()
-}
-
-/// Sets atoms into lines of at most `room` columns; all but the first are set in by `indent`.
-fn wrapped(atoms: Vec<Atom>, room: usize, indent: usize) -> Vec<Vec<Span>> {
-    let mut lines = Lines { done: Vec::new(), line: Vec::new(), used: 0, indent, fresh: true };
-    for atom in atoms {
-        let whole: usize = atom.iter().map(|span| span.text.width()).sum();
-        let blank = atom.last().map_or(0, |s| s.text.len() - s.text.trim_end().len());
-        let needed = whole - blank.min(whole);
-        if lines.used + needed > room && !lines.fresh {
-            // Too long even for a line of its own: then it may as well begin here.
-            let hopeless = needed + indent > room && lines.used + 12 <= room;
-            if !hopeless {
-                lines.next();
-            }
-        }
-        if lines.used + needed <= room {
-            lines.used += whole;
-            lines.line.extend(atom);
-            lines.fresh = false;
-            continue;
-        }
-        // Between words if it can be, within one if it must.
-        for part in &atom {
-            for word in part.text.split_inclusive(' ') {
-                if word.trim_end().width() + indent <= room {
-                    lines.put(word, part.paint, room);
-                } else {
-                    for unit in units(word) {
-                        lines.put(unit, part.paint, room);
-                    }
-                }
-            }
-        }
-    }
-    lines.done.push(lines.line);
-    lines.done
-}
-
-struct Lines {
-    done: Vec<Vec<Span>>,
-    line: Vec<Span>,
-    used: usize,
-    indent: usize,
-    /// Nothing but the indent stands in the line.
-    fresh: bool,
-}
-
-impl Lines {
-    /// Appends what stays whole, on a line of its own if it does not fit into this one.
-    fn put(&mut self, text: &str, paint: Paint, room: usize) {
-        if self.used + text.trim_end().width() > room && !self.fresh {
-            self.next();
-        }
-        self.used += text.width();
-        self.fresh = false;
-        match self.line.last_mut() {
-            Some(last) if last.paint == paint => last.text.push_str(text),
-            _ => self.line.push(span(text, paint)),
-        }
-    }
-
-    fn next(&mut self) {
-        // A blank before the break takes no room: it would push the next column aside.
-        if let Some(last) = self.line.last_mut() {
-            last.text.truncate(last.text.trim_end().len());
-        }
-        let begun = vec![span(" ".repeat(self.indent), Paint::Plain)];
-        self.done.push(std::mem::replace(&mut self.line, begun));
-        (self.used, self.fresh) = (self.indent, true);
-    }
-}
-
-/// The parts of a text that stay whole: characters, and escapes such as `\xe4`.
-fn units(text: &str) -> Vec<&str> {
-    let mut units = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let mut len = first.len_utf8();
-        if first == '\\' {
-            len = match rest.as_bytes().get(1) {
-                Some(b'x') => 4,
-                Some(b'u') => 6,
-                Some(b'U') => 10,
-                Some(_) => 2,
-                None => 1,
-            };
-            len = len.min(rest.len());
-            while !rest.is_char_boundary(len) {
-                len += 1;
-            }
-        } else {
-            // A combining mark stays with its letter.
-            let tail = rest[len..]
-                .chars()
-                .take_while(|c| unicode_width::UnicodeWidthChar::width(*c) == Some(0));
-            len += tail.map(char::len_utf8).sum::<usize>();
-        }
-        let (unit, after) = rest.split_at(len);
-        units.push(unit);
-        rest = after;
-    }
-    units
-}
-
-/// A text in ASCII: the lab's own marks by their likes, a program's characters as escapes.
-fn in_ascii(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_owned();
-    }
-    let mut ascii = String::with_capacity(text.len());
-    let (mut quoted, mut escaped) = (false, false);
-    for c in text.chars() {
-        match c {
-            '"' if !escaped => quoted = !quoted,
-            '…' if !quoted => {
-                ascii.push_str("...");
-                continue;
-            }
-            '×' if !quoted => {
-                ascii.push('x');
-                continue;
-            }
-            _ => {}
-        }
-        escaped = quoted && c == '\\' && !escaped;
-        match u32::from(c) {
-            0..=0x7f => ascii.push(c),
-            code @ 0x80..=0xffff => {
-                let _ = write!(ascii, "\\u{code:04x}");
-            }
-            code => {
-                let _ = write!(ascii, "\\U{code:08x}");
-            }
-        }
-    }
-    ascii
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -694,6 +625,17 @@ mod tests {
     #[test]
     fn one_shot_reads_from_top_to_bottom() {
         insta::assert_snapshot!(drawn(&sample::one_shot(), 100));
+    }
+
+    #[test]
+    fn packets_and_states_stand_beside_their_call() {
+        insta::assert_snapshot!(drawn(&sample::half_close(), 100));
+    }
+
+    #[test]
+    fn packets_and_states_need_no_columns() {
+        insta::assert_snapshot!(in_plain_ascii(&sample::half_close()));
+        insta::assert_snapshot!("packets_below_their_call", drawn(&sample::half_close(), 60));
     }
 
     #[test]

@@ -137,6 +137,27 @@ impl Row {
         self.events.binary_search(&seq).is_ok()
     }
 
+    /// The row in the notation, on one line: `recv(conn, "hi", 64) = 2`.
+    pub fn notation(&self) -> String {
+        let args: Vec<&str> = self.args.iter().map(|piece| piece.text.as_str()).collect();
+        let mut text = format!("{}({})", self.call, args.join(", "));
+        match self.kind {
+            RowKind::Waits { for_ever: true } => text.push_str(" … waits to the end"),
+            RowKind::Waits { .. } => text.push_str(" … waits"),
+            _ => {}
+        }
+        if let Some(answer) = &self.answer {
+            text.push_str(&format!(" = {}", answer.text));
+        }
+        if self.count > 1 {
+            text.push_str(&format!(" ×{}", self.count));
+        }
+        if let Some(note) = &self.note {
+            text.push_str(&format!(" [{note}]"));
+        }
+        text
+    }
+
     /// Whether a call returned in this row.
     pub fn returned(&self) -> bool {
         self.answer.is_some()

@@ -114,8 +114,6 @@ impl Change {
     }
 
     /// What a timeline says of it: `conn CLOSE-WAIT`, `conn 6 bytes to read`; none of what its row says already.
-    ///
-    /// In parentheses the name of a socket that no process has any more.
     pub fn says(&self) -> Option<String> {
         let now = &self.now;
         let mut said = Vec::new();
@@ -137,15 +135,13 @@ impl Change {
         if unsent(now) > self.before.as_ref().map_or(0, unsent) {
             said.push(format!("{} bytes unacknowledged", unsent(now)));
         }
-        if said.is_empty() {
+        // That a listener or a datagram socket is closed its own row says.
+        let is_told = |it: &SocketLine| it.state == "LISTEN" || it.protocol == "udp";
+        if said.is_empty() || now.is_gone() && self.before.as_ref().is_none_or(is_told) {
             return None;
         }
-        let name = match now.holder {
-            Holder::Kernel => format!("({})", now.name),
-            _ => now.name.clone(),
-        };
         let queued = if now.holder == Holder::Queue { " (not accepted)" } else { "" };
-        Some(format!("{name} {}{queued}", said.join(", ")))
+        Some(format!("{} {}{queued}", now.name, said.join(", ")))
     }
 }
 
@@ -325,7 +321,31 @@ impl<'a> Ends<'a> {
                 }
             }
         }
+        ends.learn_who_asked();
         ends
+    }
+
+    /// Who was refused was never in the table, but its connect(2) says where it went.
+    fn learn_who_asked(&mut self) {
+        let events = &self.recording.events;
+        for packet in self.recording.packets.iter().filter(|packet| packet.what == What::Syn) {
+            let Cause { after, waiting, .. } = packet.cause;
+            let is_its = |event: &&Event| {
+                event.call == "connect"
+                    && packet.cause.role.as_ref() == Some(&event.role)
+                    && packet.cause.thread == event.thread
+            };
+            let first = events.partition_point(|event| event.seq < after + u64::from(waiting));
+            // One that waits has its event later, but makes no other call before it.
+            let most = if waiting { events.len() } else { first + 1 };
+            let asking = events.get(first..most.min(events.len())).unwrap_or_default();
+            if let Some(id) = asking.iter().find(is_its).and_then(|event| event.socket)
+                && let (Some(own), Some(other)) =
+                    (packet.source.internet(), packet.target.internet())
+            {
+                self.pairs.entry((own, other)).or_insert(id);
+            }
+        }
     }
 
     /// The socket that has this end of a packet.

@@ -46,6 +46,8 @@ pub struct Looked {
 pub struct Seen {
     sockets: BTreeMap<Ends, SocketState>,
     packets: usize,
+    /// After which event nobody could move when it was looked last: a moment that goes on is one moment.
+    quiet: Option<u64>,
     /// The events that wait to be told have been looked behind.
     pub events: bool,
 }
@@ -150,6 +152,8 @@ impl Tracer {
                 bytes,
             });
         }
+        let goes_on = quiet && self.seen.quiet.replace(cause.after) == Some(cause.after);
+        let quiet = quiet && !goes_on;
         let look = (quiet || !sockets.is_empty()).then_some(Look { cause, quiet, sockets });
         let found = Looked { look, packets, frames };
         if found.look.is_some() || !found.packets.is_empty() || !found.frames.is_empty() {

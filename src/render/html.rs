@@ -29,6 +29,9 @@ const SCRIPT: &str = include_str!("html/page.js");
 /// How many colours and marks `page.css` and `page.js` have for roles.
 const COLOURS: usize = 6;
 
+/// With more rows than this those that are out of sight are not laid out.
+const LONG: usize = 1000;
+
 /// With more roles than this their lives are not drawn beside the calls: there is no room.
 const MOST_LANES: usize = 8;
 
@@ -49,6 +52,7 @@ pub fn html(timeline: &Timeline) -> String {
     let tcp = changes().any(|change| change.now.protocol == "tcp");
     filled(PAGE, |name| match name {
         "title" => escaped(&title),
+        "layout" if timeline.rows.len() > LONG => format!("{} long", columns.layout()),
         "layout" => columns.layout().into(),
         "style" => STYLE.into(),
         "script" => SCRIPT.into(),

@@ -5,13 +5,13 @@
 (() => {
   const byId = (id) => document.getElementById(id);
   const data = JSON.parse(byId("data").textContent);
-  const rows = byId("calls").children;
+  const rows = [...byId("calls").children];
   const last = rows.length;
   if (last === 0) return;
 
   const MARKS = ["●", "■", "▲", "◆", "★", "✚"];
   const MOST_LISTED = 200;
-  const LONG = 1000;
+  const isLong = document.body.classList.contains("long");
   const wide = matchMedia("(min-width: 900px)");
   let now = 0;
 
@@ -190,7 +190,7 @@
     drawWords(now);
     reveal(rows[now - 1]);
     // How high the rows of a long list are is known once they are drawn.
-    if (last > LONG) requestAnimationFrame(() => reveal(rows[to - 1]));
+    if (isLong) requestAnimationFrame(() => reveal(rows[to - 1]));
   }
 
   function go(step) {
@@ -232,7 +232,6 @@
   addEventListener("hashchange", fromAddress);
 
   document.documentElement.classList.add("playing");
-  document.body.classList.toggle("long", last > LONG);
   // Where there is no script an address leads to its row. Here it leads to the step, and nothing else moves.
   for (const row of rows) row.removeAttribute("id");
   byId("stage").hidden = false;

@@ -395,13 +395,10 @@ fn options_that_cannot_be_read() {
 }
 
 #[test]
-fn a_format_that_is_still_to_come_is_refused_with_those_that_are_there() {
-    for format in ["svg", "html", "mermaid", "pcapng"] {
-        let said = refused(lab().args(["run", "1", "--as", format]));
-        let expected =
-            format!("error: `--as {format}`: choose one of text, ascii, json, jsonl, strace\n");
-        assert!(said.starts_with(&expected), "{said}");
-    }
+fn a_format_that_is_not_there_is_refused_with_those_that_are() {
+    let said = refused(lab().args(["run", "1", "--as", "gif"]));
+    let expected = "error: `--as gif`: choose one of text, ascii, json, jsonl, ";
+    assert!(said.starts_with(expected), "{said}");
 }
 
 #[test]

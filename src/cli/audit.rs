@@ -20,7 +20,7 @@ use crate::timeline::timeline;
 use crate::tracer;
 
 use super::Outcome;
-use super::output::{ColorChoice, to_stdout};
+use super::output::{self, ColorChoice, to_stdout};
 use super::predict::Predictor;
 use super::record::request;
 use super::run::{build, parts, scene, working_folder};
@@ -191,11 +191,19 @@ impl Audit {
             return Ok(Some(format!("there is no {file}")));
         };
         for time in 1..=self.times.get() {
-            let drawn =
-                text::text(&timeline(&play::play(&request, &mut |_| {})?), &text::Style::default());
+            let recording = play::play(&request, &mut |_| {})?;
+            if !recording.isolation.lacking.is_empty() {
+                let lacking = recording.isolation.lacking.join(", ");
+                output::to_stderr(&format!(
+                    "skipped: {file} shows packets, and this machine lacks {lacking}\n"
+                ));
+                return Ok(None);
+            }
+            let drawn = text::text(&timeline(&recording), &text::Style::default());
             if drawn.trim_end() != body(&golden) {
-                let at = first_difference(body(&golden), drawn.trim_end());
-                return Ok(Some(format!("demo.rs, time {time}: other than {file}: {at}")));
+                let (at, program) =
+                    (first_difference(body(&golden), drawn.trim_end()), demo.program.as_ref());
+                return Ok(Some(format!("{program}, time {time}: other than {file}: {at}")));
             }
         }
         Ok(None)

@@ -127,6 +127,11 @@ impl Drawing {
         let pattern = self.pattern()?;
         let drawn = match self.format {
             Format::Pcapng => {
+                let lacking = &recording.isolation.lacking;
+                if recording.frames.is_empty() && !lacking.is_empty() {
+                    let why = format!("no packet was captured: it lacks {}", lacking.join(", "));
+                    return Err(Error::Usage { why, next: "lab doctor".into() });
+                }
                 return self.put(&pcapng::pcapng(recording, &timeline(recording)));
             }
             Format::Json => json::write(recording),

@@ -1,5 +1,8 @@
 //! The lessons' demos, played by whatever program and as whoever a test likes.
 
+// Each test uses what it needs.
+#![allow(dead_code)]
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -387,13 +387,14 @@ pub fn has_signal(recording: &Recording, name: &str) -> bool {
 }
 
 /// The recording without what may differ between two runs that did the same, as the surface defines it:
-/// `at`, `pid`, `tid`, the header's kernel and isolation. Done on the JSON, independent of the library.
+/// `at`, `pid`, `tid`, the captured frames, the header's kernel and isolation. Done on the JSON, independent of the library.
 pub fn blank(recording: &Json) -> Json {
     let mut bare = recording.clone();
     for key in ["kernel", "isolation"] {
         bare[key] = Json::Null;
     }
     bare["end"]["at"] = Json::Null;
+    bare.as_object_mut().map(|keys| keys.remove("frames"));
     if let Some(events) = bare["events"].as_array_mut() {
         for event in events {
             for key in ["at", "pid", "tid"] {

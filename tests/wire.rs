@@ -1,0 +1,453 @@
+//! What the wire and the kernel say of the lessons: the facts that each lesson is there to show.
+//!
+//! A recording is told as a story, a line for each call, packet and change of state in the order in which they happened:
+//!
+//! ```text
+//! client: connect(sock, 127.0.0.1:9999) = 0
+//! client -> server SYN
+//! client: sock ESTABLISHED
+//! ```
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use socket_lab::event::Recording;
+use socket_lab::render::json;
+use socket_lab::timeline::{Point, timeline};
+
+/// What one lesson shows, in a demo or a variant of it.
+struct Fact {
+    lesson: &'static str,
+    variant: &'static str,
+    says: &'static str,
+    /// Beginnings of lines that come in this order, others in between.
+    story: &'static [&'static str],
+    /// What no line holds.
+    never: &'static [&'static str],
+    /// All packets of the run, if that is the fact.
+    packets: Option<&'static [&'static str]>,
+}
+
+const PLAIN: Fact =
+    Fact { lesson: "", variant: "", says: "", story: &[], never: &[], packets: None };
+
+const FACTS: &[Fact] = &[
+    Fact {
+        lesson: "1",
+        says: "a handshake, six bytes each way, an end each way",
+        packets: Some(&[
+            "client -> server SYN",
+            "server -> client SYN/ACK",
+            "client -> server 6 bytes",
+            "server -> client 6 bytes",
+            "server -> client FIN",
+            "client -> server FIN",
+        ]),
+        ..PLAIN
+    },
+    Fact {
+        lesson: "1",
+        says: "connect returns before accept does, and the data is there before that",
+        story: &[
+            "client: connect(sock, 127.0.0.1:9999) = 0",
+            "server: conn ESTABLISHED",
+            "client: send(sock, \"你好\", 6) = 6",
+            "server: conn 6 bytes to read",
+            "server: accept(listener, 127.0.0.1:P1) = conn",
+            "server: recv(conn, \"你好\", 1024) = 6",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "1",
+        says: "whoever closes first goes through FIN-WAIT to TIME-WAIT",
+        story: &[
+            "server: listen(listener, 5) = 0",
+            "server: listener LISTEN",
+            "server: conn ESTABLISHED",
+            "server: close(conn) = 0",
+            "server: conn FIN-WAIT-2",
+            "client: close(sock) = 0",
+            "server: conn TIME-WAIT",
+        ],
+        never: &["client: sock TIME-WAIT"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "2",
+        says: "fourteen bytes and eighteen; a silent client sends its end and no data",
+        packets: Some(&[
+            "client -> server SYN",
+            "server -> client SYN/ACK",
+            "client -> server 14 bytes",
+            "server -> client 18 bytes",
+            "server -> client FIN",
+            "client -> server FIN",
+            "silent -> server SYN",
+            "server -> silent SYN/ACK",
+            "silent -> server FIN",
+            "server -> silent FIN",
+        ]),
+        ..PLAIN
+    },
+    Fact {
+        lesson: "2",
+        says: "the listener outlives its connections",
+        story: &[
+            "server: listener LISTEN",
+            "server: close(conn) = 0",
+            "server: conn#2 ESTABLISHED",
+            "server: close(conn#2) = 0",
+            "server: accept(listener) … waits to the end",
+        ],
+        never: &["listener CLOSED"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "3",
+        says: "the end of the stream is a FIN seen as 0, and the server is in CLOSE-WAIT until it closes",
+        story: &[
+            "client -> server FIN",
+            "server: conn CLOSE-WAIT",
+            "server: recv(conn, \"\"",
+            "server: close(conn) = 0",
+            "server -> client FIN",
+            "client: sock TIME-WAIT",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "4",
+        variant: "queue",
+        says: "the second client is connected, and its bytes are taken, while the server is still with the first",
+        story: &[
+            "server: conn#2 ESTABLISHED (not accepted)",
+            "second: send(sock, ",
+            "server: conn#2 6 bytes to read (not accepted)",
+            "server: send(conn, ",
+            "server: close(conn) = 0",
+            "server: accept(listener, 127.0.0.1:P2) = conn#2",
+        ],
+        never: &["unacknowledged"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "4",
+        says: "the client closes first",
+        story: &["client -> server FIN", "server -> client FIN", "client: sock TIME-WAIT"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "5",
+        variant: "exit",
+        says: "`exit` is not sent: only the end is",
+        packets: Some(&[
+            "client -> server SYN",
+            "server -> client SYN/ACK",
+            "client -> server FIN",
+            "server -> client FIN",
+        ]),
+        ..PLAIN
+    },
+    Fact {
+        lesson: "5",
+        variant: "empty-line",
+        says: "nothing goes out for an empty message",
+        story: &["client: send(sock, \"\", 0) = 0", "client: recv(sock, 1024) … waits to the end"],
+        packets: Some(&[
+            "client -> server SYN",
+            "server -> client SYN/ACK",
+            "client -> server 2 bytes",
+            "server -> client 5 bytes",
+        ]),
+        ..PLAIN
+    },
+    Fact {
+        lesson: "6",
+        says: "a listener and both ends of one connection are three sockets",
+        story: &[
+            "server: listener LISTEN",
+            "server: conn ESTABLISHED",
+            "client: sock ESTABLISHED",
+            "server: conn CLOSE-WAIT",
+            "client: sock TIME-WAIT",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "7",
+        says: "two datagrams and nothing else; the sockets are in no state",
+        story: &["server: sock UNCONN", "client: sock UNCONN"],
+        never: &["ESTABLISHED", "TIME-WAIT"],
+        packets: Some(&["client -> server 6 bytes", "server -> client 6 bytes"]),
+        ..PLAIN
+    },
+    Fact {
+        lesson: "8",
+        variant: "no-server",
+        says: "the wire says that the port is unreachable, and the socket keeps it to itself",
+        story: &[
+            "client: sendto(sock, \"hello\", 5, 127.0.0.1:21567) = 5",
+            "client -> 127.0.0.1:21567 5 bytes",
+            "127.0.0.1:21567 -> client unreachable",
+            "client: recvfrom(sock, 1024) … waits to the end",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "8",
+        variant: "hijacked",
+        says: "a stranger's datagram moves the conversation to the stranger",
+        story: &["client -> A 5 bytes", "B -> client 19 bytes", "client -> B 9 bytes"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "8",
+        variant: "empty-answer",
+        says: "an empty datagram is a datagram",
+        story: &["A -> client 0 bytes", "client: recvfrom(sock, \"\", 1024"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "9",
+        variant: "refused",
+        says: "a connected socket tells of the refusal at the next call",
+        story: &[
+            "127.0.0.1:7009 -> client unreachable",
+            "client: recv(sock, 1024) = -1 ECONNREFUSED",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "9",
+        variant: "truncated",
+        says: "what does not fit is lost, though all of it was sent",
+        story: &["A -> truncated 5 bytes", "truncated: recv(sock, \"1|a\", 3) = 3"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "10",
+        says: "main is back in accept before the thread reads; whoever closes first keeps TIME-WAIT at its port",
+        story: &[
+            "server: accept(listener, 127.0.0.1:P2) = conn#2",
+            "server: pthread_create()",
+            "server: accept(listener) … waits",
+            "server: recv(conn#2, ",
+            "server: close(conn#2) = 0",
+            "server: conn#2 TIME-WAIT",
+        ],
+        never: &["client: sock TIME-WAIT"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "11",
+        says: "both directions are free of each other: one may end while the other goes on",
+        story: &[
+            "server -> client 6 bytes",
+            "client -> server 9 bytes",
+            "client -> server 2 bytes",
+            "server -> client 5 bytes",
+            "client -> server FIN",
+            "server: conn CLOSE-WAIT",
+            "server -> client 6 bytes",
+            "server -> client FIN",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "12",
+        says: "after exit the client is in FIN-WAIT-2 and the server in CLOSE-WAIT; TIME-WAIT in the end",
+        story: &[
+            "client: shutdown(sock, SHUT_WR) = 0",
+            "client -> server FIN",
+            "client: sock FIN-WAIT-2",
+            "server: conn CLOSE-WAIT",
+            "server: recv(conn, \"exit\", 1024) = 4",
+            "server: close(conn) = 0",
+            "server -> client FIN",
+            "client: sock TIME-WAIT",
+            "server: conn CLOSED",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "12",
+        variant: "talks-on",
+        says: "what the server still says arrives in FIN-WAIT-2",
+        story: &[
+            "client: sock FIN-WAIT-2",
+            "S: conn CLOSE-WAIT",
+            "S -> client 12 bytes",
+            "client: recv(sock, \"还有一句\", 1024) = 12",
+            "S -> client FIN",
+            "client: sock TIME-WAIT",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "12",
+        variant: "shut-rd",
+        says: "SHUT_RD sends nothing, and what comes later is still taken",
+        story: &[
+            "server: shutdown(conn, SHUT_RD) = 0",
+            "A: send(sock, \"还在吗\", 9) = 9",
+            "A -> server 9 bytes",
+        ],
+        never: &["RST", "server -> A FIN"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "13",
+        variant: "unread-data",
+        says: "close with unread data is a reset: the reply may still be read, then comes the error",
+        story: &[
+            "one-shot: close(conn) = 0",
+            "one-shot -> wordy RST",
+            "wordy: sock CLOSED",
+            "wordy: recv(sock, \"欢迎\", 1024) = 6",
+            "wordy: recv(sock, 1024) = -1 ECONNRESET",
+        ],
+        never: &["FIN", "TIME-WAIT"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "13",
+        variant: "linger-0",
+        says: "SO_LINGER of no time resets the connection and leaves no TIME-WAIT",
+        story: &[
+            "impatient: close(sock) = 0",
+            "impatient -> S RST",
+            "S: recv(conn) = -1 ECONNRESET",
+        ],
+        never: &["FIN", "TIME-WAIT"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "13",
+        variant: "second-send",
+        says: "the first send to a closed peer succeeds and is answered with a reset; the second fails",
+        story: &[
+            "S -> sends-on FIN",
+            "sends-on: send(sock, \"你好\", 6) = 6",
+            "sends-on -> S 6 bytes",
+            "S -> sends-on RST",
+            "sends-on: send(sock, \"有人吗\", 9) = -1 EPIPE",
+            "sends-on: signal(SIGPIPE)",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "13",
+        variant: "close-wakes-nobody",
+        says: "close does not wake whoever waits in recv, and sends no end while it waits",
+        story: &[
+            "closes: close(sock) = 0",
+            "S: recv(conn) = -1 EAGAIN",
+            "S: send(conn, \"迟到\", 6) = 6",
+            "closes -> S FIN",
+            "closes: recv(sock, \"迟到\", 1024) = 6",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "13",
+        variant: "shutdown-wakes",
+        says: "shutdown wakes it, and sends the end at once",
+        story: &[
+            "shuts-down: shutdown(sock, SHUT_RDWR) = 0",
+            "shuts-down -> S FIN",
+            "shuts-down: recv(sock, \"\", 1024) = 0",
+        ],
+        ..PLAIN
+    },
+];
+
+#[test]
+fn the_lessons_show_what_the_wire_and_the_kernel_do() {
+    let mut wrong = Vec::new();
+    for fact in FACTS {
+        let recording = play(fact.lesson, fact.variant);
+        if !recording.isolation.lacking.is_empty() {
+            return skipped(&format!("packets: {}", recording.isolation.lacking.join(", ")));
+        }
+        let story = story(&recording);
+        if let Some(why) = contradicted(fact, &story) {
+            let story = story.join("\n  ");
+            wrong.push(format!(
+                "lesson {} {}: {}\n{why}\n  {story}",
+                fact.lesson, fact.variant, fact.says
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn a_fact_that_does_not_hold_is_found() {
+    let story: Vec<String> =
+        ["A: send(sock) = 1", "A -> B 1 byte", "B: conn CLOSE-WAIT"].map(String::from).into();
+    let holds = |fact: Fact| contradicted(&fact, &story).is_none();
+    assert!(holds(Fact { story: &["A: send", "B: conn CLOSE"], ..PLAIN }));
+    assert!(!holds(Fact { story: &["B: conn CLOSE", "A: send"], ..PLAIN }));
+    assert!(!holds(Fact { never: &["CLOSE-WAIT"], ..PLAIN }));
+    assert!(holds(Fact { packets: Some(&["A -> B 1 byte"]), ..PLAIN }));
+    assert!(!holds(Fact { packets: Some(&[]), ..PLAIN }));
+}
+
+/// Why a story is not as the fact says.
+fn contradicted(fact: &Fact, story: &[String]) -> Option<String> {
+    let mut rest = story.iter();
+    for wanted in fact.story {
+        if !rest.any(|line| line.starts_with(wanted)) {
+            return Some(format!("`{wanted}` does not come, or not in its place, in"));
+        }
+    }
+    if let Some(line) = story.iter().find(|line| fact.never.iter().any(|it| line.contains(it))) {
+        return Some(format!("`{line}` comes in"));
+    }
+    let packets: Vec<&str> =
+        story.iter().filter(|line| is_packet(line)).map(String::as_str).collect();
+    match fact.packets {
+        Some(wanted) if wanted != packets => Some("other packets go out in".into()),
+        _ => None,
+    }
+}
+
+fn is_packet(line: &str) -> bool {
+    let mut words = line.split(' ');
+    words.nth(1) == Some("->")
+}
+
+/// Calls, packets and states in order.
+fn story(recording: &Recording) -> Vec<String> {
+    let mut lines = Vec::new();
+    for row in &timeline(recording).rows {
+        lines.push(format!("{}: {}", row.role, row.notation()));
+        for arrow in &row.arrows {
+            let end = |point: &Point| point.role.clone().unwrap_or_else(|| point.name.clone());
+            lines.push(format!("{} -> {} {}", end(&arrow.from), end(&arrow.to), arrow.label()));
+        }
+        for change in &row.changes {
+            let role = change.now.role.clone().unwrap_or_default();
+            lines.extend(change.says().map(|said| format!("{role}: {said}")));
+        }
+    }
+    lines
+}
+
+fn play(lesson: &str, variant: &str) -> Recording {
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    lab.args(["run", lesson, "--as", "json"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    if !variant.is_empty() {
+        lab.args(["--variant", variant]);
+    }
+    let output = lab.output().expect("lab starts");
+    json::parse(&output.stdout, Path::new("recording")).unwrap_or_else(|error| {
+        panic!("lesson {lesson} {variant}: {error}: {}", String::from_utf8_lossy(&output.stderr))
+    })
+}
+
+fn skipped(why: &str) {
+    let _ = std::io::stderr().write_all(format!("skipped: {why}\n").as_bytes());
+}

@@ -175,8 +175,7 @@ fn without_scripts_every_call_can_be_read() {
     page.scripts(false);
     page.viewport(1280, 800);
     page.open_file(&drawn.path, "");
-    let shown =
-        page.eval("[...document.querySelectorAll('#calls .row')].map((row) => row.innerText)");
+    let shown = page.eval("[...document.querySelectorAll('.row')].map((row) => row.innerText)");
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let shown = shown.as_array().unwrap().iter().map(|it| words(it.as_str().unwrap()));
     let shown: Vec<String> = shown.collect();

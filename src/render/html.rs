@@ -29,8 +29,8 @@ const SCRIPT: &str = include_str!("html/page.js");
 /// How many colours and marks `page.css` and `page.js` have for roles.
 const COLOURS: usize = 6;
 
-/// With more rows than this those that are out of sight are not laid out.
-const LONG: usize = 1000;
+/// So many rows make a list of their own: of several lists a browser lays out those in sight.
+const LONG: usize = 500;
 
 /// With more roles than this their lives are not drawn beside the calls: there is no room.
 const MOST_LANES: usize = 8;
@@ -195,6 +195,9 @@ fn rows(timeline: &Timeline, columns: &Columns<'_>) -> String {
         if let Some(life) = own.and_then(|own| lives.get_mut(own)) {
             life.before(row);
         }
+        if row.step > LONG && row.step % LONG == 1 {
+            out.push_str("</ol>\n<ol class=\"calls\" role=\"list\">\n");
+        }
         item(&mut out, timeline, columns, &lives, row);
         if let Some(life) = own.and_then(|own| lives.get_mut(own)) {
             life.after(row);
@@ -207,7 +210,7 @@ fn rows(timeline: &Timeline, columns: &Columns<'_>) -> String {
 fn item(out: &mut String, timeline: &Timeline, columns: &Columns<'_>, lives: &[Life], row: &Row) {
     let step = row.step;
     let own = columns.index(Some(&row.role));
-    let bars = columns.two().then(|| side_bars(lives)).unwrap_or_default();
+    let bars = if columns.two() { side_bars(lives) } else { String::new() };
     let side = if own == 0 { "a" } else { "b" };
     let _ = write!(
         out,

@@ -5,7 +5,7 @@
 (() => {
   const byId = (id) => document.getElementById(id);
   const data = JSON.parse(byId("data").textContent);
-  const rows = [...byId("calls").children];
+  const rows = [...document.getElementsByClassName("row")];
   const last = rows.length;
   if (last === 0) return;
 
@@ -223,7 +223,7 @@
   byId("forward").addEventListener("click", () => go(now + 1));
   byId("last").addEventListener("click", () => go(last));
   byId("slider").addEventListener("input", () => go(Number(byId("slider").value)));
-  byId("calls").addEventListener("click", (event) => {
+  byId("list").addEventListener("click", (event) => {
     const row = event.target.closest(".row");
     if (!row || event.target.closest("a") || String(getSelection())) return;
     go(Number(row.querySelector(".n").textContent));

@@ -1,6 +1,7 @@
 //! The page of a recording, in a real browser: what a person with keys, a reader's voice or a small screen has of it.
 //!
-//! `LAB_SHOTS=DIR cargo test --test browser` also leaves pictures of the pages in DIR.
+//! `LAB_SHOTS=DIR cargo test --test browser -- --ignored` leaves pictures of the pages in DIR; `LAB_SHOTS_OF` names
+//! other recordings, each with a step: `one.json#step=12 other.json#step=3`.
 
 #[path = "browser/mod.rs"]
 mod browser;
@@ -241,8 +242,9 @@ fn it_plays_within_another_page() {
 }
 
 #[test]
+#[ignore = "for whoever wants to see: LAB_SHOTS=DIR"]
 fn pictures_for_whoever_wants_to_see() {
-    let Some(folder) = std::env::var_os("LAB_SHOTS").map(PathBuf::from) else { return };
+    let folder = PathBuf::from(std::env::var_os("LAB_SHOTS").expect("LAB_SHOTS=DIR"));
     let Some(mut browser) = Browser::start() else { return };
     let recordings = std::env::var("LAB_SHOTS_OF").unwrap_or_default();
     let drawn_now = "tests/fixtures/half-close.json#step=33";

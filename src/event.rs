@@ -112,6 +112,8 @@ pub enum Schedule {
     Free,
     /// One at a time until it blocks, then any, by seed. Time is virtual.
     Random,
+    /// One call at a time, whose turn it is being chosen from outside. Time is virtual.
+    Chosen,
 }
 
 /// One of the programs of a run.

@@ -118,7 +118,7 @@ impl Drawing {
         self.output.as_deref().map_or(Ok(()), can_write)
     }
 
-    fn pattern(&self) -> Result<Option<CallPattern>> {
+    pub fn pattern(&self) -> Result<Option<CallPattern>> {
         self.only.as_deref().map(str::parse).transpose()
     }
 
@@ -155,6 +155,11 @@ impl Drawing {
         self.put(drawn.as_bytes())
     }
 
+    /// How to draw on the terminal what is told on the way.
+    pub fn style_of(&self, format: Format, color: ColorChoice) -> text::Style {
+        Drawing { format, output: None, ..self.clone() }.style(color)
+    }
+
     fn style(&self, color: ColorChoice) -> text::Style {
         let color = color.on(self.output.is_some());
         match self.format {
@@ -180,7 +185,7 @@ impl Drawing {
 }
 
 /// The terminal's width; 100 columns where there is none.
-fn width(to_file: bool) -> usize {
+pub fn width(to_file: bool) -> usize {
     const ELSEWHERE: usize = 100;
     let terminal = (!to_file).then(|| terminal_size::terminal_size_of(std::io::stdout())).flatten();
     terminal.map_or(ELSEWHERE, |(width, _)| usize::from(width.0))

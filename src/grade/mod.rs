@@ -18,6 +18,7 @@
 //! Nothing passes by absence: an order, a call or a count that speaks of an object fails where the run has none, and a run in
 //! which the program under test did not touch a socket fails.
 
+mod asks;
 mod checks;
 mod closings;
 mod datagrams;
@@ -32,6 +33,7 @@ mod tests;
 use std::fmt;
 use std::str::FromStr;
 
+pub use self::asks::{Ask, Judged, Truth};
 pub use self::checks::Check;
 pub use self::closings::{Closing, How, closings};
 pub use self::predictions::{About, Answers, PREDICTIONS, Question, answers, predictions};

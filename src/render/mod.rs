@@ -8,6 +8,7 @@ pub mod html;
 pub mod json;
 pub mod pcapng;
 pub mod reports;
+pub mod rows;
 pub mod sockets;
 pub mod strace;
 pub mod text;

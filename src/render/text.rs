@@ -107,9 +107,9 @@ fn plain(text: impl Into<String>) -> Atom {
 }
 
 /// What is written so far, and how.
-struct Page {
-    style: Style,
-    out: String,
+pub(super) struct Page {
+    pub style: Style,
+    pub out: String,
 }
 
 impl Page {
@@ -147,7 +147,7 @@ impl Page {
     }
 
     /// Writes words, going on below set in by two.
-    fn words(&mut self, words: &str, paint: Paint) {
+    pub fn words(&mut self, words: &str, paint: Paint) {
         let atoms = words.split_inclusive(' ').map(|word| vec![span(word, paint)]).collect();
         for line in wrapped(self.suited(atoms), self.style.width, 2) {
             self.line(line);
@@ -179,6 +179,7 @@ pub(super) fn heading(timeline: &Timeline) -> Vec<(String, Paint)> {
         (Schedule::Free, _) => "all at once: the order may differ the next time".into(),
         (Schedule::Random, Some(seed)) => format!("one at a time, any next: seed {seed}"),
         (Schedule::Random, None) => "one at a time, any next".to_owned(),
+        (Schedule::Chosen, _) => "one call at a time, in an order that was chosen".into(),
     };
     let mut lines = Vec::new();
     match &timeline.lesson {
@@ -421,35 +422,45 @@ fn in_words(words: Span) -> Vec<Atom> {
 }
 
 fn one_below_the_other(page: &mut Page, timeline: &Timeline, calls: Vec<Vec<Atom>>) {
+    for (row, atoms) in timeline.rows.iter().zip(calls) {
+        one_row(page, timeline, row, atoms);
+    }
+}
+
+/// A row that begins with its role; what it brought about below it.
+pub(super) fn one_row(page: &mut Page, timeline: &Timeline, row: &Row, atoms: Vec<Atom>) {
     let gutter = gutter(timeline);
     let name = |role: &str| if page.style.ascii { in_ascii(role) } else { role.to_owned() };
-    let names: Vec<String> = timeline.rows.iter().map(|row| name(&row.role)).collect();
-    let longest = names.iter().map(|name| name.width()).max().unwrap_or(0);
+    let longest = timeline.roles.iter().map(|role| name(&role.name).width()).max().unwrap_or(0);
     let room = page.style.width.saturating_sub(gutter + longest + 2).max(20);
-    for ((row, atoms), name) in timeline.rows.iter().zip(calls).zip(names) {
-        let mut lines = wrapped(page.suited(atoms), room, INDENT);
-        let sent = wire::in_words(row, page.style.ascii).into_iter().map(|it| (it, Paint::Plain));
-        let became = beside(row).into_iter().map(|(of, said)| match of {
-            Some(of) if of != row.role => (format!("{CHANGED} {of}: {said}"), Paint::State),
-            _ => (format!("{CHANGED} {said}"), Paint::State),
-        });
-        for (text, paint) in sent.chain(became) {
-            let said = in_words(span(format!("    {text}"), paint));
-            lines.extend(wrapped(page.suited(said), room, INDENT + 2));
-        }
-        for (n, mut call) in lines.into_iter().enumerate() {
-            let (number, name) =
-                if n == 0 { (row.step.to_string(), name.as_str()) } else { (String::new(), "") };
-            let blank = " ".repeat(longest - name.width() + 2);
-            let mut line = vec![
-                span(format!("{number:>0$}  ", gutter - 2), Paint::Quiet),
-                span(name, Paint::Role),
-                span(blank, Paint::Plain),
-            ];
-            line.append(&mut call);
-            page.line(line);
-        }
+    let mut lines = wrapped(page.suited(atoms), room, INDENT);
+    for (text, paint) in brought(row, page.style.ascii) {
+        let said = in_words(span(format!("    {text}"), paint));
+        lines.extend(wrapped(page.suited(said), room, INDENT + 2));
     }
+    let own = name(&row.role);
+    for (n, mut call) in lines.into_iter().enumerate() {
+        let (number, name) =
+            if n == 0 { (row.step.to_string(), own.as_str()) } else { (String::new(), "") };
+        let blank = " ".repeat(longest.saturating_sub(name.width()) + 2);
+        let mut line = vec![
+            span(format!("{number:>0$}  ", gutter - 2), Paint::Quiet),
+            span(name, Paint::Role),
+            span(blank, Paint::Plain),
+        ];
+        line.append(&mut call);
+        page.line(line);
+    }
+}
+
+/// What a row brought about, a line each.
+pub(super) fn brought(row: &Row, ascii: bool) -> Vec<(String, Paint)> {
+    let sent = wire::in_words(row, ascii).into_iter().map(|it| (it, Paint::Plain));
+    let became = beside(row).into_iter().map(|(of, said)| match of {
+        Some(of) if of != row.role => (format!("{CHANGED} {of}: {said}"), Paint::State),
+        _ => (format!("{CHANGED} {said}"), Paint::State),
+    });
+    sent.chain(became).collect()
 }
 
 /// Whether a role runs, waits or is not there, as far as its rows tell.
@@ -501,7 +512,7 @@ impl Life {
     }
 }
 
-fn foot(page: &mut Page, timeline: &Timeline) {
+pub(super) fn foot(page: &mut Page, timeline: &Timeline) {
     page.line(Vec::new());
     for (words, paint) in ending(timeline) {
         page.words(&words, paint);
@@ -567,7 +578,7 @@ fn step(wait: &Wait) -> String {
     wait.step.map(|step| format!(" (step {step})")).unwrap_or_default()
 }
 
-fn whom(timeline: &Timeline, wait: &Wait) -> String {
+pub(super) fn whom(timeline: &Timeline, wait: &Wait) -> String {
     let all: Vec<String> = wait
         .for_
         .iter()
@@ -591,7 +602,7 @@ fn whom(timeline: &Timeline, wait: &Wait) -> String {
 }
 
 /// A thread in words: its role, and its number where there are several.
-fn party(timeline: &Timeline, role: &str, process: u32, thread: u32) -> String {
+pub(super) fn party(timeline: &Timeline, role: &str, process: u32, thread: u32) -> String {
     let single = RolePart {
         name: String::new(),
         command: Vec::new(),

@@ -157,9 +157,9 @@ fn in_text(drawn: &str, timeline: &Timeline) -> Vec<Told> {
         let mut rest = at;
         for arrow in &row.arrows {
             let label = arrow.label();
-            let is_it =
-                |line: &&str| line.contains(&label) || line.contains(&label.replace('×', "x"));
-            if let Some(found) = lines[rest..end].iter().position(|line| is_it(&line)) {
+            let bears =
+                |line: &str| line.contains(&label) || line.contains(&label.replace('×', "x"));
+            if let Some(found) = lines[rest..end].iter().position(|line| bears(line)) {
                 told.push(Told::Packet(label));
                 rest += found + 1;
             }

@@ -18,6 +18,7 @@ use toml::Spanned;
 
 use crate::error::{Error, Result, did_you_mean};
 use crate::grade::{self, About, Check, Question};
+use crate::pattern::CallPattern;
 use crate::scenario::texts::Template;
 use crate::scenario::{self, Place, Plan};
 
@@ -239,6 +240,8 @@ pub struct Lesson {
     /// What is to be predicted, if that is the exercise.
     pub prediction: Option<Prediction>,
     questions: Vec<WrittenQuestion>,
+    /// What `lab predict` asks about the demo and its variants, in the order of the file.
+    pub asks: Vec<Ask>,
     /// The file's path from the lab's root, for messages.
     file: PathBuf,
     /// The file's text, for the line of a span.
@@ -376,6 +379,25 @@ pub struct Prediction {
     pub recording: Spanned<String>,
 }
 
+/// A question about one call of a demo: what will it return? What is right the recording says.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// The call, without its result: `client: connect(sock, ..)`.
+    pub call: Spanned<String>,
+    /// Which of the calls that match, from 1; none: the first.
+    pub nth: Option<Spanned<usize>>,
+    /// Whether it is about a call that waits, and what that gives in the end; else about what whoever makes the call sees first.
+    #[serde(default)]
+    pub woken: bool,
+    /// The variant whose recording it is about; none: the plain demo.
+    pub of: Option<Spanned<String>>,
+    /// What is asked, in words, where the call alone does not say it.
+    pub asks: Option<String>,
+    /// Why the answer is what it is, in a sentence or two; shown after the answer.
+    pub why: Spanned<String>,
+}
+
 /// The learner's part.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -480,6 +502,33 @@ impl Lesson {
             Ok(Question { id, asks, hint, about: about? })
         };
         self.questions.iter().map(question).collect()
+    }
+
+    /// The question that is asked about a call of the demo, with its pattern read.
+    pub fn ask(&self, ask: &Ask) -> Result<grade::Ask> {
+        let call: CallPattern = self.pattern(&ask.call)?;
+        if call.result.is_some() {
+            return Err(self.error_at(&ask.call, "an `ask` names a call, and not what it gives"));
+        }
+        let nth = ask.nth.as_ref().map_or(1, |nth| *nth.as_ref());
+        if let (0, Some(written)) = (nth, &ask.nth) {
+            return Err(self.error_at(written, "the first call is `nth = 1`"));
+        }
+        if ask.why.as_ref().trim().is_empty() {
+            return Err(self.error_at(&ask.why, "an `ask` says why"));
+        }
+        if let Some(variant) = &ask.of
+            && let Err(error) = self.demo(Some(variant.as_ref()))
+        {
+            return Err(self.error_at(variant, error.to_string()));
+        }
+        Ok(grade::Ask {
+            call,
+            nth,
+            woken: ask.woken,
+            asks: ask.asks.clone(),
+            why: ask.why.as_ref().clone(),
+        })
     }
 
     /// The role of this name.
@@ -593,6 +642,7 @@ impl Lesson {
             exercise: written.exercise,
             prediction: written.prediction,
             questions: written.question,
+            asks: written.ask,
             file,
             source,
         };
@@ -747,6 +797,7 @@ impl Lesson {
         self.once("rule", self.rules.iter().map(|rule| &rule.id))?;
         self.once("question", self.questions.iter().map(|question| &question.id))?;
         self.questions()?;
+        self.asks.iter().try_for_each(|ask| self.ask(ask).map(drop))?;
         for name in
             grades.into_iter().chain(self.scenarios.iter().filter_map(|it| it.role.as_ref()))
         {
@@ -821,6 +872,8 @@ struct Written {
     prediction: Option<Prediction>,
     #[serde(default)]
     question: Vec<WrittenQuestion>,
+    #[serde(default)]
+    ask: Vec<Ask>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -952,6 +1005,27 @@ hints   = ["…", "…", "…"]
 
     const SOME: [&str; 5] =
         ["01-one-shot", "03-echo", "07-one-shot-udp", "12-half-close", "13-clean-goodbye"];
+
+    #[test]
+    fn an_ask_names_a_call_and_what_is_wrong_with_it_is_told_with_its_line() {
+        let with = |ask: &str| format!("{PLAIN}[[ask]]\n{ask}\n");
+        let lesson = parse(&with("call = 'server: recv(conn, ..)'\nnth = 2\nwhy = 'So.'")).unwrap();
+        let ask = lesson.ask(&lesson.asks[0]).unwrap();
+        assert_eq!((ask.call.text.as_str(), ask.nth), ("server: recv(conn, ..)", 2));
+        let line = "lessons/01-one-shot/lesson.toml:";
+        for (ask, told) in [
+            (
+                "call = 'recv(..) = 0'\nwhy = 'So.'",
+                "6: an `ask` names a call, and not what it gives",
+            ),
+            ("call = 'recv(..)'\nnth = 0\nwhy = 'So.'", "7: the first call is `nth = 1`"),
+            ("call = 'recv(..)'\nwhy = ' '", "7: an `ask` says why"),
+            ("call = 'recv(..)'\nof = 'x'\nwhy = 'So.'", "7: 01-one-shot has no variants"),
+            ("call = 'recv(..)'", "5: missing field `why`"),
+        ] {
+            assert_eq!(message(&with(ask)), format!("{line}{told}"));
+        }
+    }
 
     #[test]
     fn a_variant_has_the_lessons_roles_or_its_own() {

@@ -112,6 +112,8 @@ pub enum Schedule {
     Free,
     /// One at a time until it blocks, then any, by seed. Time is virtual.
     Random,
+    /// One call at a time, whose turn it is being chosen from outside. Time is virtual.
+    Chosen,
 }
 
 /// One of the programs of a run.
@@ -281,6 +283,38 @@ pub enum Value {
     Null,
     /// A pointer whose target is not decoded, could not be read, or was not filled in.
     Opaque,
+}
+
+impl Value {
+    /// The value itself and every value within it: the items of a list, the fields of a struct.
+    pub fn parts(&self) -> impl Iterator<Item = &Value> {
+        let mut open = vec![self];
+        std::iter::from_fn(move || {
+            let next = open.pop()?;
+            match next {
+                Value::List { items } => open.extend(items.iter().rev()),
+                Value::Struct { fields } => open.extend(fields.iter().rev().map(|it| &it.value)),
+                _ => {}
+            }
+            Some(next)
+        })
+    }
+
+    /// Every address within it.
+    pub fn addresses(&self) -> impl Iterator<Item = &SockAddr> {
+        self.parts().filter_map(|part| match part {
+            Value::Addr(addr) => Some(addr),
+            _ => None,
+        })
+    }
+
+    /// Every descriptor within it that refers to something, with that.
+    pub fn fds(&self) -> impl Iterator<Item = (i32, SocketId)> {
+        self.parts().filter_map(|part| match part {
+            Value::Fd { value, socket } => Some((*value, (*socket)?)),
+            _ => None,
+        })
+    }
 }
 
 /// Bytes of a program, cut at [`BYTES_KEPT`].

@@ -1,8 +1,10 @@
 //! Every lesson's demo, played and compared with the golden timeline beside it.
 //!
 //! `LAB_REPEAT=50 cargo test --test lessons` plays each as often, and every recording must be the same.
-//! After a change that is meant, `INSTA_UPDATE=always` writes the timelines anew: read their difference.
+//! After a change that is meant, `INSTA_UPDATE=always` writes the timelines anew, `LAB_ACCEPT=1` the pictures: read their
+//! difference.
 
+use std::collections::BTreeSet;
 use std::fmt::{Display, Formatter};
 use std::fs;
 use std::io::Write as _;
@@ -13,7 +15,7 @@ use std::process::Command;
 
 use socket_lab::catalogue::{self, Catalogue, Lesson};
 use socket_lab::event::Recording;
-use socket_lab::render::{json, text};
+use socket_lab::render::{json, svg, text};
 use socket_lab::timeline::timeline;
 
 mod demos;
@@ -44,6 +46,49 @@ fn every_lesson_plays_as_its_golden_timeline_says() {
 }
 
 #[test]
+fn every_lesson_is_drawn_as_its_golden_picture_says() {
+    let mut changed = Vec::new();
+    for demo in demos() {
+        let recording = play(&demo);
+        if !recording.isolation.lacking.is_empty() {
+            let lacking = recording.isolation.lacking.join(", ");
+            let _ = writeln!(std::io::stderr(), "skipped: the picture of {demo}: {lacking}");
+            continue;
+        }
+        let drawn = svg::svg(&timeline(&recording));
+        let picture = demo.picture();
+        if std::env::var_os("LAB_ACCEPT").is_some() {
+            fs::write(&picture, &drawn).unwrap();
+        }
+        if fs::read_to_string(&picture).ok().as_ref() != Some(&drawn) {
+            changed.push(picture.display().to_string());
+        }
+        // What stands between two tags, so no measure of the picture.
+        let texts: Vec<&str> =
+            drawn.split('<').filter_map(|tag| Some(tag.split_once('>')?.1)).collect();
+        assert_eq!(facts(&texts.join("\n"), &recording), [""; 0], "{demo}: a fact of the machine");
+    }
+    assert!(
+        changed.is_empty(),
+        "other than drawn, which LAB_ACCEPT=1 writes anew: {}",
+        changed.join(", ")
+    );
+}
+
+#[test]
+fn every_picture_is_of_a_demo() {
+    let known: Vec<PathBuf> = demos().iter().map(Demo::picture).collect();
+    let folders: BTreeSet<&Path> = known.iter().filter_map(|picture| picture.parent()).collect();
+    for folder in folders {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_picture = path.extension().is_some_and(|it| it == "svg");
+            assert!(!is_picture || known.contains(&path), "{}: of no demo", path.display());
+        }
+    }
+}
+
+#[test]
 fn a_lesson_is_recorded_the_same_every_time() {
     for lesson in demos() {
         let first = play(&lesson);
@@ -51,6 +96,10 @@ fn a_lesson_is_recorded_the_same_every_time() {
             let again = play(&lesson);
             // Drawn first: where they differ there, a person sees how.
             assert_eq!(draw(&again), draw(&first), "{lesson}: time {time} is drawn otherwise");
+            if !first.isolation.lacking.is_empty() {
+                // The machine's ports are not the run's to choose; a timeline masks them.
+                continue;
+            }
             assert!(again.same_as(&first), "{lesson}: time {time} is recorded otherwise");
         }
     }
@@ -63,7 +112,7 @@ fn a_lesson_that_prints_the_time_prints_the_same_in_every_zone() {
     assert!(!stamped.is_empty(), "no lesson prints the time");
     for demo in stamped {
         let far = play_in("Asia/Tokyo", &demo);
-        assert!(far.same_as(&play(&demo)), "{demo}: {}", draw(&far));
+        assert_eq!(draw(&far), draw(&play(&demo)), "{demo}");
     }
 }
 
@@ -71,6 +120,9 @@ fn a_lesson_that_prints_the_time_prints_the_same_in_every_zone() {
 fn no_fact_of_a_machine_gets_into_a_golden_file() {
     for lesson in demos() {
         let recording = play(&lesson);
+        if !recording.isolation.lacking.is_empty() {
+            return skipped(&recording.isolation.lacking.join(", "));
+        }
         let found = facts(&draw(&recording), &recording);
         assert!(found.is_empty(), "{lesson}: {}", found.join(", "));
         let verdicts = root().join("lessons").join(&lesson.lesson).join("verdicts.snap");
@@ -189,6 +241,14 @@ struct Demo {
     lesson: String,
     variant: Option<String>,
     golden: String,
+}
+
+impl Demo {
+    /// The file of its golden picture: `picture.svg`, `picture.VARIANT.svg`.
+    fn picture(&self) -> PathBuf {
+        let name = self.golden.replacen("timeline", "picture", 1);
+        root().join("lessons").join(&self.lesson).join(format!("{name}.svg"))
+    }
 }
 
 impl Display for Demo {

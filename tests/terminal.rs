@@ -94,6 +94,8 @@ fn uses(material: &Path) -> Vec<Vec<String>> {
         "check 3 --weather none".into(),
         "diff 3".into(),
         "diff 1".into(),
+        "step 1".into(),
+        "predict 1".into(),
         "explain".into(),
         "explain reads-until-the-end".into(),
         "explain short-read".into(),

@@ -21,7 +21,8 @@ use crate::tracer;
 
 use super::Outcome;
 use super::output::{self, ColorChoice, Progress, say};
-use super::predict::Predictor;
+use super::predict::Played;
+use super::predictor::Predictor;
 use super::record::request;
 use super::run::{build, parts, scene, working_folder};
 
@@ -109,6 +110,9 @@ impl Audit {
             None => self.demos(catalogue.root(), lesson, color)?,
             Some(_) => Vec::new(),
         };
+        if self.program.is_none() {
+            faults.extend(asks(catalogue.root(), lesson, color)?);
+        }
         if !lesson.is_graded() {
             return Ok(faults);
         }
@@ -333,6 +337,20 @@ fn judge(program: &Program, graded: &Graded) -> Option<String> {
             finding.did
         )),
     }
+}
+
+/// How many questions `lab predict` has for each lesson, at least.
+const ASKS: usize = 3;
+
+/// What is wrong with what is asked about the demo.
+fn asks(root: &Path, lesson: &Lesson, color: ColorChoice) -> Result<Vec<String>> {
+    let mut faults = Vec::new();
+    if lesson.asks.len() < ASKS {
+        faults.push(format!("{} `[[ask]]`s, and {ASKS} are wanted", lesson.asks.len()));
+    }
+    let (_, unmatched) = Played::all(root, lesson, color)?;
+    faults.extend(unmatched.iter().map(Error::to_string));
+    Ok(faults)
 }
 
 /// Rules that no mistake is named after.

@@ -15,7 +15,7 @@ use crate::tracer::weather::Weather;
 
 use super::Outcome;
 use super::output::{self, ColorChoice, Linked, to_stdout};
-use super::predict::Predictor;
+use super::predictor::Predictor;
 use super::run::{build, working_folder};
 
 #[derive(Args)]

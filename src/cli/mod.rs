@@ -3,6 +3,7 @@
 //! 0: it holds · 1: the program under the lab breaks a rule or hangs · 2: the lab could not do its
 //! work. Results go to stdout, what is said about them to stderr.
 
+mod answers;
 mod audit;
 mod check;
 mod class;
@@ -13,10 +14,12 @@ mod list;
 mod output;
 mod pages;
 mod predict;
+mod predictor;
 mod record;
 mod request;
 mod run;
 mod show;
+mod step;
 mod trace;
 mod usage;
 
@@ -42,6 +45,10 @@ struct Lab {
 enum Command {
     /// Play a lesson's demo and print its timeline
     Run(run::Run),
+    /// Play a demo one call at a time, in the order that you choose
+    Step(step::Step),
+    /// Ask what a demo's calls will return, and show what they did
+    Predict(predict::Predict),
     /// Record any programs and print what they did
     Trace(trace::Trace),
     /// Grade a program by what it did
@@ -110,6 +117,8 @@ fn dispatch(lab: Lab) -> Result<Outcome> {
     match lab.command {
         None => list::next(),
         Some(Command::Run(run)) => run.go(lab.color),
+        Some(Command::Step(step)) => step.go(lab.color),
+        Some(Command::Predict(predict)) => predict.go(lab.color),
         Some(Command::Trace(trace)) => trace.go(lab.color),
         Some(Command::Check(check)) => check.go(lab.color),
         Some(Command::Diff(diff)) => diff.go(lab.color),

@@ -7,10 +7,10 @@ use clap::{Args, ValueEnum};
 
 use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
-use crate::event::Recording;
+use crate::event::{Recording, Schedule};
 use crate::pattern::CallPattern;
 use crate::render::links::Links;
-use crate::render::{json, pcapng, sockets, strace, text};
+use crate::render::{html, json, mermaid, pcapng, sockets, strace, svg, text};
 use crate::timeline::timeline;
 
 /// When to use colour.
@@ -61,6 +61,12 @@ pub enum Format {
     Json,
     /// An event a line, as it happens
     Jsonl,
+    /// A picture: calls, packets and states of both ends
+    Svg,
+    /// The same as text for mermaid
+    Mermaid,
+    /// One page that plays it step by step in a browser
+    Html,
     /// The packets, for Wireshark, with the calls as comments
     Pcapng,
     /// In strace's notation
@@ -119,7 +125,7 @@ impl Drawing {
         self.output.as_deref().map_or(Ok(()), can_write)
     }
 
-    fn pattern(&self) -> Result<Option<CallPattern>> {
+    pub fn pattern(&self) -> Result<Option<CallPattern>> {
         self.only.as_deref().map(str::parse).transpose()
     }
 
@@ -128,18 +134,17 @@ impl Drawing {
         let pattern = self.pattern()?;
         let drawn = match self.format {
             Format::Pcapng => {
-                let lacking = &recording.isolation.lacking;
-                if recording.frames.is_empty() && !lacking.is_empty() {
-                    let why = format!("no packet was captured: it lacks {}", lacking.join(", "));
-                    return Err(Error::Usage { why, next: "lab doctor".into() });
-                }
+                check_capture(recording)?;
                 return self.put(&pcapng::pcapng(recording, &timeline(recording)));
             }
             Format::Json => json::write(recording),
             Format::Jsonl => {
                 recording.events.iter().map(|event| json::jsonl(event) + "\n").collect()
             }
+            Format::Html => html::html(&timeline(recording)),
             Format::Strace => strace::recording(recording),
+            Format::Svg => svg::svg(&timeline(recording)),
+            Format::Mermaid => mermaid::mermaid(&timeline(recording)),
             Format::Text | Format::Ascii => {
                 let mut timeline = timeline(recording);
                 if let Some(pattern) = pattern {
@@ -153,6 +158,11 @@ impl Drawing {
             }
         };
         self.put(drawn.as_bytes())
+    }
+
+    /// How to draw on the terminal what is told on the way.
+    pub fn style_of(&self, format: Format, color: ColorChoice) -> text::Style {
+        Drawing { format, output: None, ..self.clone() }.style(color)
     }
 
     fn style(&self, color: ColorChoice) -> text::Style {
@@ -177,6 +187,25 @@ impl Drawing {
             Some(path) => std::fs::write(path, drawn).map_err(|error| cannot_write(path, &error)),
         }
     }
+}
+
+/// Fails if the wire was not read: a file without packets would say that there were none.
+fn check_capture(recording: &Recording) -> Result<()> {
+    let lacking = &recording.isolation.lacking;
+    let (why, next) = match recording.schedule {
+        _ if !recording.frames.is_empty() => return Ok(()),
+        Schedule::Free => (
+            "no packet was captured: where all run at once, nobody could say which call sent it"
+                .into(),
+            "leave out `--schedule free`",
+        ),
+        _ if !lacking.is_empty() => (
+            format!("no packet was captured: this machine lacks {}", lacking.join(", ")),
+            "lab doctor",
+        ),
+        _ => return Ok(()),
+    };
+    Err(Error::Usage { why, next: next.into() })
 }
 
 /// The terminal's width; 100 columns where there is none.

@@ -1,119 +1,297 @@
-//! Grades answers to a lesson's questions by playing the demo that they are about.
+//! `lab predict LESSON`: what will this call return? The recording answers.
 
-use std::fs;
+use std::path::Path;
 
-use crate::catalogue::{Catalogue, Lesson, Prediction};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::catalogue::{self, Catalogue, Lesson};
 use crate::error::{Error, Result};
 use crate::event::Recording;
-use crate::grade::{
-    About, Cell, Finding, Grade, Judgement, PREDICTIONS, Question, Verdict, answers, predictions,
-};
+use crate::grade::{Ask, Judged, Truth};
 use crate::play::{self, Request};
-use crate::render::json;
-use crate::timeline::{Timeline, timeline};
+use crate::render::rows;
+use crate::render::text::Style;
+use crate::timeline::{Row, RowKind, Timeline, timeline};
 use crate::tracer;
 
-use super::output::ColorChoice;
+use super::Outcome;
+use super::answers::{self, Answers};
+use super::output::{ColorChoice, to_stdout, width};
 use super::record::request;
-use super::run::{build, parts, scene};
+use super::run::{build, parts, scene, working_folder};
 
-/// A lesson's questions, and what answers them.
-pub struct Predictor<'a> {
-    lesson: &'a Lesson,
-    questions: Vec<Question>,
-    /// The demo that is asked about, ready to be played.
-    demo: Request,
-    /// What the questions about claims are about.
-    kept: Recording,
+/// How the questions are put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// One after the other, answered on stdin
+    Text,
+    /// All of them with their answers
+    Json,
 }
 
-impl<'a> Predictor<'a> {
-    /// Builds the demo and reads the recording that the questions are about.
-    ///
-    /// Fails with [`Error::Lesson`] if either is missing or a question cannot be read.
-    pub fn new(
-        catalogue: &Catalogue,
-        lesson: &'a Lesson,
-        color: ColorChoice,
-    ) -> Result<Predictor<'a>> {
-        let Some(Prediction { of, recording }) = &lesson.prediction else {
-            let why = format!("lesson {} has nothing to predict", lesson.name);
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  lab predict 1
+  printf 'waits\\n0\\n6\\n6\\n' | lab predict 1
+
+Answer with a number, 0, an error (ECONNREFUSED), or `waits` for a call that
+does not return at once. A descriptor may be named (conn). `error` and
+`a number` count half. An empty line is no answer; q ends it.")]
+pub struct Predict {
+    /// A number, a unique part of a name, or a whole name
+    #[arg(value_name = "LESSON")]
+    lesson: String,
+    /// How to put the questions
+    #[arg(long = "as", value_enum, default_value_t = Form::Text, value_name = "FORMAT")]
+    form: Form,
+}
+
+impl Predict {
+    pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
+        let catalogue = Catalogue::open(&catalogue::root(&working_folder()?)?)?;
+        let lesson = catalogue.read(catalogue.find_one(&self.lesson)?)?;
+        if lesson.asks.is_empty() {
+            let why = format!("{} has nothing to predict", lesson.name);
             return Err(Error::Usage { why, next: format!("lab run {}", lesson.number) });
-        };
-        let other = match of {
-            Some(name) => {
-                let found = catalogue.find_one(name.as_ref()).and_then(|it| catalogue.read(it));
-                Some(found.map_err(|error| lesson.error_at(name, error.to_string()))?)
-            }
-            None => None,
-        };
-        let asked = other.as_ref().unwrap_or(lesson);
-        let demo = asked.demo(None)?;
-        let binary = build(catalogue.root(), asked, demo.program.as_ref(), color)?;
-        let settings = tracer::Settings::default();
-        let demo = Request {
-            scenario: scene(asked, demo)?,
-            ..request(Some(asked.name.clone()), parts(demo, &binary), settings)
-        };
-        let path = lesson.folder.join(recording.as_ref());
-        let bytes = fs::read(&path).map_err(|error| Error::file("read", &path, &error))?;
-        let kept = json::parse(&bytes, &path)?;
-        Ok(Predictor { lesson, questions: lesson.questions()?, demo, kept })
-    }
-
-    /// Judges the answers in this file of the lesson.
-    pub fn judge(&self, file: &str) -> Result<Cell> {
-        let path = self.lesson.folder.join(file);
-        let shown = format!("lessons/{}/{file}", self.lesson.name);
-        let text = fs::read_to_string(&path)
-            .map_err(|error| Error::file("read", shown.as_ref(), &error))?;
-        let mut lacking = Vec::new();
-        let verdict = match answers(&text) {
-            Err((line, why)) => Verdict {
-                result: Judgement::Fail,
-                findings: vec![unreadable(&format!("{shown}:{line}"), &why)],
-            },
-            Ok(answers) => match play::play(&self.demo, &mut |_| {}) {
-                Err(error) => Verdict {
-                    result: Judgement::Undetermined { why: error.to_string() },
-                    findings: Vec::new(),
-                },
-                Ok(played) => {
-                    lacking.clone_from(&played.isolation.lacking);
-                    let (drawn, kept) = (timeline(&played), timeline(&self.kept));
-                    let about = |question: &Question| -> (&Recording, &Timeline) {
-                        match question.about {
-                            About::Wrong(_) => (&self.kept, &kept),
-                            _ => (&played, &drawn),
-                        }
-                    };
-                    predictions(&self.questions, &answers, &shown, about)
-                }
-            },
-        };
-        Ok(Cell {
-            scenario: PREDICTIONS.into(),
-            weather: None,
-            seed: 1,
-            verdict,
-            lacking,
-            next: format!("lab check {}", self.lesson.number),
-        })
+        }
+        let (played, unmatched) = Played::all(catalogue.root(), &lesson, color)?;
+        if let Some(error) = unmatched.into_iter().next() {
+            return Err(error);
+        }
+        if self.form == Form::Json {
+            to_stdout(&as_json(&lesson, &played));
+            return Ok(Outcome::Holds);
+        }
+        let style = Style { width: width(false), color: color.on(false), ascii: false };
+        let mut quiz = Quiz { style, answers: Answers::default(), right: 0, half: 0, left: false };
+        for played in &played {
+            quiz.go_through(&lesson, played);
+        }
+        let all = played.iter().map(|played| played.asked.len()).sum();
+        to_stdout(&format!("\n{}\nnext: lab run {}\n", quiz.score(all), lesson.number));
+        Ok(if quiz.right == all { Outcome::Holds } else { Outcome::Broken })
     }
 }
 
-/// The file is no TOML: what it says nobody can read.
-fn unreadable(place: &str, why: &str) -> Finding {
-    Finding {
-        rule: "reads".into(),
-        grade: Grade::Broken,
-        says: "the answers can be read".into(),
-        did: why.into(),
-        lines: Vec::new(),
-        events: Vec::new(),
-        peer: None,
-        printed: None,
-        source: Some(place.into()),
-        hint: None,
+/// A demo that was played, and what is asked about it.
+pub struct Played {
+    variant: Option<String>,
+    recording: Recording,
+    drawn: Timeline,
+    /// In the order of their rows, each with the step in which the call begins.
+    asked: Vec<(Ask, usize)>,
+}
+
+impl Played {
+    /// Plays each demo of a lesson that something is asked about, the plain one first. Gives besides an error for each
+    /// question whose call is in no row.
+    pub fn all(
+        root: &Path,
+        lesson: &Lesson,
+        color: ColorChoice,
+    ) -> Result<(Vec<Played>, Vec<Error>)> {
+        let (mut all, mut unmatched) = (Vec::new(), Vec::new());
+        for demo in &lesson.demos {
+            let variant = demo.variant.as_ref().map(|name| name.as_ref().as_str());
+            let asks: Vec<_> = lesson
+                .asks
+                .iter()
+                .filter(|ask| ask.of.as_ref().map(|of| of.as_ref().as_str()) == variant)
+                .collect();
+            if asks.is_empty() {
+                continue;
+            }
+            let binary = build(root, lesson, demo.program.as_ref(), color)?;
+            let request = Request {
+                scenario: scene(lesson, demo)?,
+                ..request(
+                    Some(lesson.name.clone()),
+                    parts(demo, &binary),
+                    tracer::Settings::default(),
+                )
+            };
+            let recording = play::play(&request, &mut |_| {})?;
+            let drawn = timeline(&recording);
+            let mut asked = Vec::new();
+            for written in asks {
+                let ask = lesson.ask(written)?;
+                match ask.row(&drawn).map(|row| row.step) {
+                    Some(step) => asked.push((ask, step)),
+                    None => {
+                        let of = variant.map(|name| format!(" of `{name}`")).unwrap_or_default();
+                        let why = format!("no row{of} is call {} of `{}`", ask.nth, ask.call);
+                        unmatched.push(lesson.error_at(&written.call, why));
+                    }
+                }
+            }
+            asked.sort_by_key(|(_, step)| *step);
+            all.push(Played { variant: variant.map(str::to_owned), recording, drawn, asked });
+        }
+        Ok((all, unmatched))
     }
+
+    /// The call as it stands before it is made: `client: recv(sock, 1024)`.
+    fn call(&self, row: &Row) -> String {
+        let unmade = self.drawn.unmade(&self.recording, row);
+        let since = match row.kind {
+            RowKind::Wakes { since } => format!(" [since {since}]"),
+            _ => String::new(),
+        };
+        format!("{}: {}{since}", row.role, rows::call(&self.drawn, &unmade))
+    }
+
+    /// The row in which the call that begins here has returned.
+    fn returned<'a>(&'a self, row: &'a Row) -> &'a Row {
+        let woke = |it: &&Row| it.kind == RowKind::Wakes { since: row.step };
+        self.drawn.rows.iter().skip(row.step).find(woke).unwrap_or(row)
+    }
+}
+
+/// The questions being put.
+struct Quiz {
+    style: Style,
+    answers: Answers,
+    right: usize,
+    half: usize,
+    /// Nobody answers any more.
+    left: bool,
+}
+
+impl Quiz {
+    fn go_through(&mut self, lesson: &Lesson, played: &Played) {
+        let mut told = 0;
+        for (place, (ask, step)) in played.asked.iter().enumerate() {
+            let Some(row) = played.drawn.row(*step).filter(|_| !self.left) else { return };
+            if told == 0 {
+                let variant = played.variant.as_ref().map(|name| format!(", {name}"));
+                to_stdout(&format!("{}{}\n\n", lesson.name, variant.unwrap_or_default()));
+            }
+            if told > 0 && told < step - 1 {
+                to_stdout("\n");
+            }
+            for row in played.drawn.rows.iter().take(step - 1).skip(told) {
+                to_stdout(&rows::row(&played.drawn, &as_of_then(row), &self.style));
+            }
+            told = told.max(*step);
+            // What comes of it later is told by the rows before the next question, if not now.
+            let returned = played.returned(row);
+            let later = played.asked.get(place + 1).is_some_and(|(_, next)| *next <= returned.step);
+            self.put(played, ask, row, (!later).then_some(returned));
+        }
+    }
+
+    /// Asks, and says what came of it; `returned`: where it has returned, if that may be told.
+    fn put(&mut self, played: &Played, ask: &Ask, row: &Row, returned: Option<&Row>) {
+        let asks = ask.asks.as_ref().map(|asks| format!("{asks}\n")).unwrap_or_default();
+        let call = played.call(row);
+        to_stdout(&format!("\n{asks}{call} = ?\n"));
+        let truth = Truth::of(&played.drawn, row);
+        let Some(line) = self.line() else {
+            self.left = true;
+            return;
+        };
+        let verdict = match truth.judge(&line) {
+            Some(Judged::Right) => {
+                self.right += 1;
+                "right".to_owned()
+            }
+            Some(Judged::Half(why)) => {
+                self.half += 1;
+                format!("half right: {why}")
+            }
+            Some(Judged::Wrong) => "wrong".to_owned(),
+            None => "no answer".to_owned(),
+        };
+        to_stdout(&format!(
+            "{verdict}\n{}",
+            rows::row(&played.drawn, &as_of_then(row), &self.style)
+        ));
+        if let Some(returned) = returned.filter(|returned| returned.step != row.step)
+            && let Some(gave) = &truth.gave
+        {
+            to_stdout(&format!("     in step {} it gives {}\n", returned.step, gave.text));
+        }
+        to_stdout(&rows::paragraph(&ask.why, &self.style));
+    }
+
+    /// What was answered; `None` if nobody answers any more.
+    fn line(&mut self) -> Option<String> {
+        to_stdout("a number, 0, an error (ECONNREFUSED …), or `waits`: ");
+        let line = match self.answers.next(None) {
+            answers::Answer::Line(line) if line != "q" => line,
+            _ => {
+                to_stdout("\n");
+                return None;
+            }
+        };
+        if !self.answers.are_typed() {
+            to_stdout(&format!("{}\n", line.replace(char::is_control, "?")));
+        }
+        Some(line)
+    }
+
+    fn score(&self, all: usize) -> String {
+        let half = if self.half % 2 == 1 { "½" } else { "" };
+        match (self.right + self.half / 2, half) {
+            (0, "½") => format!("½ of {all}"),
+            (whole, half) => format!("{whole}{half} of {all}"),
+        }
+    }
+}
+
+/// A row as far as it could be told at its own moment: that a call waits for ever nobody knew then.
+fn as_of_then(row: &Row) -> Row {
+    let mut row = row.clone();
+    if let RowKind::Waits { for_ever } = &mut row.kind {
+        *for_ever = false;
+    }
+    row
+}
+
+#[derive(Serialize)]
+struct Questions {
+    version: u32,
+    lesson: String,
+    questions: Vec<OneQuestion>,
+}
+
+/// A question with its answer, as the book has it.
+#[derive(Serialize)]
+struct OneQuestion {
+    variant: Option<String>,
+    /// The row of the timeline in which the call begins.
+    step: usize,
+    role: String,
+    call: String,
+    asks: Option<String>,
+    /// The shortest answer that is right: `0`, `conn`, `ECONNREFUSED`, `waits`.
+    answer: String,
+    /// What really came back, in words.
+    says: String,
+    why: String,
+}
+
+fn as_json(lesson: &Lesson, played: &[Played]) -> String {
+    let question = |played: &Played, (ask, step): &(Ask, usize)| {
+        let row = played.drawn.row(*step)?;
+        let truth = Truth::of(&played.drawn, row);
+        Some(OneQuestion {
+            variant: played.variant.clone(),
+            step: *step,
+            role: row.role.clone(),
+            call: played.call(row),
+            asks: ask.asks.clone(),
+            answer: truth.answer(),
+            says: truth.says(),
+            why: ask.why.clone(),
+        })
+    };
+    let questions = played
+        .iter()
+        .flat_map(|played| played.asked.iter().filter_map(move |ask| question(played, ask)))
+        .collect();
+    let all = Questions { version: 1, lesson: lesson.name.clone(), questions };
+    serde_json::to_string_pretty(&all).unwrap_or_default() + "\n"
 }

@@ -89,7 +89,7 @@ pub fn record(request: Request, drawing: &Drawing, color: ColorChoice) -> Result
 }
 
 /// A run that hangs is the program's fault; one that the user ended is nobody's.
-fn outcome(recording: &Recording) -> Outcome {
+pub fn outcome(recording: &Recording) -> Outcome {
     match &recording.end.reason {
         Reason::Finished | Reason::Serving | Reason::Interrupted => Outcome::Holds,
         Reason::Deadlock => Outcome::Broken,

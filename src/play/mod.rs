@@ -4,6 +4,7 @@
 //! lab                             worker (the same program, started anew)
 //!  play() ── request, a line ───→  enter the sandbox → pid 1 → tracer.next_step() …
 //!         ←── told, line by line ─  isolation, events, end
+//!         ── choice, a line ────→  where the order is chosen: an answer to each `ask` that is told
 //! ```
 //!
 //! A run has a process of its own, since a process with threads may not enter a user namespace, and since all
@@ -14,7 +15,7 @@ mod stage;
 mod worker;
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::sync::Mutex;
@@ -25,7 +26,9 @@ use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::event::{End, Event, Isolation, Recording, Role, Schedule, Socket, Step, VERSION};
+use crate::event::{
+    End, Event, Isolation, Party, Reason, Recording, Role, Schedule, Socket, Step, VERSION,
+};
 use crate::pattern::CallPattern;
 use crate::scenario::Plan;
 use crate::tracer::Looked;
@@ -107,81 +110,175 @@ enum Told {
     Isolation(Isolation),
     Event(Box<Event>),
     Looked(Box<Looked>),
+    Deed(Deed),
+    Ask(Box<Asked>),
     End { sockets: Vec<Socket>, steps: Vec<Step>, end: End },
     Failure { message: String, next: Option<String> },
+}
+
+/// Whose turn it could be, where the order is chosen.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Asked {
+    /// The calls that can be made next, each as an event without a result and not yet of the recording.
+    pub candidates: Vec<Event>,
+    /// The one of them whose thread had the last turn.
+    pub last: Option<usize>,
+    /// The calls that wait, likewise, and for whom.
+    pub waiting: Vec<(Event, Vec<Party>)>,
+    /// Every open file description that has been spoken of.
+    pub sockets: Vec<Socket>,
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Choice {
+    /// The candidate of this place.
+    Pick(usize),
+    /// Nobody chooses any more: the rest goes on in lockstep.
+    Alone,
+    /// The run ends here.
+    End,
+}
+
+/// What the lab did when nobody could move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deed {
+    /// The `seq` of the last event before it.
+    pub after: u64,
+    pub what: What,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum What {
+    /// A line was put on a role's stdin.
+    Line { role: String, text: String },
+    /// A role's stdin was ended.
+    EndOfInput { role: String },
+    /// A step of the scenario was done, and what was found instead of what it asks for.
+    Step { text: String, unmet: Option<String> },
+    /// So many nanoseconds passed.
+    Time { nanos: u64 },
+}
+
+/// Who follows a run as it goes.
+pub trait Audience {
+    fn see(&mut self, _event: &Event) {}
+
+    /// The lab has done something; told only where the order is chosen.
+    fn happened(&mut self, _deed: Deed) {}
+
+    /// Says whose turn it is; asked only where the order is chosen. Once `over` can be read from, the run has ended and no
+    /// answer is waited for.
+    fn choose(&mut self, _so_far: &Recording, _asked: Asked, _over: BorrowedFd<'_>) -> Choice {
+        Choice::Alone
+    }
+}
+
+struct Seeing<'a>(&'a mut dyn FnMut(&Event));
+
+impl Audience for Seeing<'_> {
+    fn see(&mut self, event: &Event) {
+        (self.0)(event);
+    }
 }
 
 /// Plays a run and gives its recording; `see` is shown every event as it happens.
 ///
 /// Fails if a pattern is wrong, a program cannot be started, or tracing is impossible: then there is no recording.
 pub fn play(request: &Request, see: &mut dyn FnMut(&Event)) -> Result<Recording> {
+    play_before(request, &mut Seeing(see))
+}
+
+/// As [`play`], before somebody who may also say who goes on.
+pub fn play_before(request: &Request, audience: &mut dyn Audience) -> Result<Recording> {
     // Patterns are read here too: a wrong one is told before anything has started.
     for part in &request.roles {
         if let Begin::After(pattern) = &part.begin {
             pattern.parse::<CallPattern>()?;
         }
     }
-    let (mut child, told) = start_worker(request)?;
+    let Started { mut child, mut choices, told } = start_worker(request)?;
     let forwarding = Forwarding::to(child.id() as i32);
-    let mut isolation = Isolation::default();
-    let mut events = Vec::new();
-    let (mut looks, mut packets, mut frames) = (Vec::new(), Vec::new(), Vec::new());
-    let mut ending = None;
-    for line in BufReader::new(std::fs::File::from(told)).split(b'\n') {
-        let Ok(line) = line else { break };
+    let told = std::fs::File::from(told);
+    let mut lines = BufReader::new(&told);
+    let mut recording = request.header();
+    let mut line = Vec::new();
+    let mut has_ended = false;
+    while lines.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
         match serde_json::from_slice(&line) {
-            Ok(Told::Isolation(found)) => isolation = found,
+            Ok(Told::Isolation(found)) => recording.isolation = found,
             Ok(Told::Event(event)) => {
-                see(&event);
-                events.push(*event);
+                audience.see(&event);
+                recording.events.push(*event);
             }
             Ok(Told::Looked(found)) => {
-                looks.extend(found.look);
-                packets.extend(found.packets);
-                frames.extend(found.frames);
+                recording.looks.extend(found.look);
+                recording.packets.extend(found.packets);
+                recording.frames.extend(found.frames);
             }
-            Ok(Told::End { sockets, steps, end }) => ending = Some((sockets, steps, end)),
+            Ok(Told::Deed(deed)) => audience.happened(deed),
+            Ok(Told::Ask(asked)) => {
+                recording.sockets.clone_from(&asked.sockets);
+                let choice = audience.choose(&recording, *asked, told.as_fd());
+                let mut line = serde_json::to_vec(&choice).unwrap_or_default();
+                line.push(b'\n');
+                // One that has ended meanwhile reads it no more, and says so.
+                let _ = choices.write_all(&line);
+            }
+            Ok(Told::End { sockets, steps, end }) => {
+                (recording.sockets, recording.steps, recording.end) = (sockets, steps, end);
+                has_ended = true;
+            }
             Ok(Told::Failure { message, next }) => {
-                drop(forwarding);
+                drop((forwarding, choices));
                 let _ = child.wait();
                 return Err(Error::Told { message, next });
             }
             Err(_) => break,
         }
+        line.clear();
     }
-    drop(forwarding);
+    drop((forwarding, choices));
     let status = child.wait();
-    let Some((sockets, steps, end)) = ending else {
+    if !has_ended {
         let why = status.map_or_else(|error| error.to_string(), |status| status.to_string());
         return Err(Error::Worker { why });
-    };
-    let machine = nix::sys::utsname::uname().ok();
-    Ok(Recording {
-        version: VERSION,
-        lesson: request.lesson.clone(),
-        isolation,
-        arch: std::env::consts::ARCH.into(),
-        kernel: machine.map(|it| it.release().to_string_lossy().into_owned()).unwrap_or_default(),
-        schedule: request.tracer.schedule,
-        seed: match (&request.scenario, request.tracer.schedule) {
-            (Some(scene), _) => Some(scene.seed),
-            (None, Schedule::Random) => Some(request.tracer.seed),
-            (None, _) => request.tracer.weather.map(|_| request.tracer.seed),
-        },
-        scenario: request.scenario.as_ref().map(|scene| scene.plan.name.clone()),
-        weather: request.tracer.weather.map(|weather| weather.to_string()),
-        steps,
-        roles: request.roles.iter().map(Part::as_role).chain(request.peers()).collect(),
-        sockets,
-        events,
-        looks,
-        packets,
-        end,
-        frames,
-    })
+    }
+    Ok(recording)
 }
 
 impl Request {
+    /// The recording of this run before anything has happened.
+    fn header(&self) -> Recording {
+        let machine = nix::sys::utsname::uname().ok();
+        let release = machine.map(|it| it.release().to_string_lossy().into_owned());
+        Recording {
+            version: VERSION,
+            lesson: self.lesson.clone(),
+            isolation: Isolation::default(),
+            arch: std::env::consts::ARCH.into(),
+            kernel: release.unwrap_or_default(),
+            schedule: self.tracer.schedule,
+            seed: match (&self.scenario, self.tracer.schedule) {
+                (Some(scene), _) => Some(scene.seed),
+                (None, Schedule::Random) => Some(self.tracer.seed),
+                (None, _) => self.tracer.weather.map(|_| self.tracer.seed),
+            },
+            scenario: self.scenario.as_ref().map(|scene| scene.plan.name.clone()),
+            weather: self.tracer.weather.map(|weather| weather.to_string()),
+            roles: self.roles.iter().map(Part::as_role).chain(self.peers()).collect(),
+            sockets: Vec::new(),
+            events: Vec::new(),
+            steps: Vec::new(),
+            looks: Vec::new(),
+            packets: Vec::new(),
+            end: End { reason: Reason::Interrupted, roles: Vec::new(), waiting: Vec::new(), at: 0 },
+            frames: Vec::new(),
+        }
+    }
+
     /// The peers as roles: columns of the timeline, without a program.
     fn peers(&self) -> Vec<Role> {
         let script = self.scenario.as_ref().map(|scene| scene.plan.fill(scene.seed));
@@ -196,8 +293,15 @@ impl Part {
     }
 }
 
-/// Starts this program again as the worker and hands it the request; gives the end that it tells on.
-fn start_worker(request: &Request) -> Result<(Child, OwnedFd)> {
+/// A worker, and the ends of the pipes to it.
+struct Started {
+    child: Child,
+    choices: std::fs::File,
+    told: OwnedFd,
+}
+
+/// Starts this program again as the worker and hands it the request.
+fn start_worker(request: &Request) -> Result<Started> {
     let failed = |errno| Error::System { doing: "start the recorder".into(), errno };
     let (request_out, request_in) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
     let (told_out, told_in) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
@@ -212,10 +316,12 @@ fn start_worker(request: &Request) -> Result<(Child, OwnedFd)> {
         failed(error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw))
     })?;
     drop((request_out, told_in));
-    let line = serde_json::to_vec(&request).unwrap_or_default();
+    let mut line = serde_json::to_vec(&request).unwrap_or_default();
+    line.push(b'\n');
+    let mut choices = std::fs::File::from(request_in);
     // If the worker has died already, the end of its telling says so.
-    let _ = std::fs::File::from(request_in).write_all(&line);
-    Ok((child, told_out))
+    let _ = choices.write_all(&line);
+    Ok(Started { child, choices, told: told_out })
 }
 
 /// While it lives, SIGINT, SIGTERM and SIGHUP go on to the worker, which ends the run and tells what it has:

@@ -124,6 +124,11 @@ impl Stage {
         Ok(true)
     }
 
+    /// What came of the steps so far.
+    pub fn done(&self) -> &[event::Step] {
+        &self.done
+    }
+
     /// What came of the steps. No more will be done.
     pub fn steps(&mut self, tracer: &mut Tracer) -> Vec<event::Step> {
         self.look_at_states(tracer);

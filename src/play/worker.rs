@@ -1,6 +1,7 @@
 //! The worker's side of a run: enters the sandbox, traces, and tells what it sees.
 
-use std::io::{BufWriter, Read, Write};
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
@@ -8,12 +9,12 @@ use nix::errno::Errno;
 use crate::error::{Error, Result};
 use crate::event::{self, End, Ending, Event, Reason, RoleEnd, Schedule, Socket};
 use crate::pattern::CallPattern;
-use crate::timeline::Names;
-use crate::tracer::{self, Step, Tracer};
+use crate::timeline::{self, Names};
+use crate::tracer::{self, Candidate, Step, Tracer};
 use crate::{sandbox, wire};
 
 use super::stage::Stage;
-use super::{Begin, Input, Part, Request, Told};
+use super::{Asked, Begin, Choice, Deed, Input, Part, Request, Told, What};
 
 /// Makes the run that is asked for on `request` and tells about it on `told`. For a process with a single thread that
 /// was started for it.
@@ -32,14 +33,15 @@ pub fn work(request: RawFd, told: RawFd) -> Result<()> {
         nix::fcntl::fcntl(fd, flag)
             .map_err(|errno| Error::System { doing: "keep the pipes to itself".into(), errno })?;
     }
+    let mut choices = BufReader::new(std::fs::File::from(request));
     let mut text = Vec::new();
-    let read = std::fs::File::from(request).read_to_end(&mut text);
+    let read = choices.read_until(b'\n', &mut text);
     let request: Request = match read.map(|_| serde_json::from_slice(&text)) {
         Ok(Ok(request)) => request,
         _ => return Err(Error::Worker { why: "it was asked for nothing it understands".into() }),
     };
     let mut teller = Teller(BufWriter::new(std::fs::File::from(told)));
-    if let Err(error) = record(&request, &mut teller) {
+    if let Err(error) = record(&request, choices, &mut teller) {
         teller.tell(&Told::Failure { message: error.to_string(), next: error.next() });
     }
     Ok(())
@@ -68,7 +70,7 @@ impl Teller {
     }
 }
 
-fn record(request: &Request, teller: &mut Teller) -> Result<()> {
+fn record(request: &Request, choices: Choices, teller: &mut Teller) -> Result<()> {
     let mut entered = sandbox::enter(&request.sandbox)?;
     // Without a network of its own the run shares the machine's ports: one after the other.
     let _turn = if entered.has_network() { None } else { Some(sandbox::lock_machine()?) };
@@ -92,12 +94,15 @@ fn record(request: &Request, teller: &mut Teller) -> Result<()> {
         tracer.confine(ruleset);
     }
     let folder = confinement.as_ref().map(|it| it.folder.to_string_lossy().into_owned());
-    let mut run = Run::new(request, tracer, folder)?;
+    let mut run = Run::new(request, tracer, choices, folder)?;
     let (sockets, steps, end) = run.go(teller)?;
     teller.tell(&Told::End { sockets, steps, end });
     teller.flush();
     Ok(())
 }
+
+/// What the lab still says after its request: whose turn it is, where that is chosen.
+type Choices = BufReader<std::fs::File>;
 
 /// A run under way.
 struct Run<'a> {
@@ -117,10 +122,22 @@ struct Run<'a> {
     line: Vec<u8>,
     /// The outside world, until the run is over.
     stage: Option<Stage>,
+    choices: Choices,
+    /// Whether somebody chooses who goes on.
+    is_chosen: bool,
+    /// The processes, by role, that have used a socket: what they do from then on nobody's runtime does for them.
+    on_sockets: BTreeSet<(String, u32)>,
+    /// How many of the scenario's steps have been told.
+    steps_told: usize,
 }
 
 impl<'a> Run<'a> {
-    fn new(request: &'a Request, tracer: Tracer, folder: Option<String>) -> Result<Run<'a>> {
+    fn new(
+        request: &'a Request,
+        tracer: Tracer,
+        choices: Choices,
+        folder: Option<String>,
+    ) -> Result<Run<'a>> {
         let after = request
             .roles
             .iter()
@@ -155,12 +172,18 @@ impl<'a> Run<'a> {
                 Stage::new(&scene.plan, scene.seed, &variable)
             }),
             folder,
+            choices,
+            is_chosen: request.tracer.schedule == Schedule::Chosen,
+            on_sockets: BTreeSet::new(),
+            steps_told: 0,
         })
     }
 
     fn go(&mut self, teller: &mut Teller) -> Result<(Vec<Socket>, Vec<event::Step>, End)> {
         if let Some(stage) = &mut self.stage {
             stage.set_up(&mut self.tracer)?;
+            // It is there before anybody can be chosen.
+            self.steps_told = stage.done().len();
         }
         self.start_those(|part| matches!(part.begin, Begin::AtOnce))?;
         if self.started.is_empty() {
@@ -172,23 +195,31 @@ impl<'a> Run<'a> {
                 Step::Event(event) => {
                     has_looked = false;
                     self.start_after(&event)?;
+                    self.follow(&event);
                     teller.tell(&Told::Event(event));
                     if self.request.live {
                         teller.flush();
                     }
                 }
                 Step::Looked(looked) => teller.tell(&Told::Looked(looked)),
+                Step::Choose => {
+                    if let Some(reason) = self.ask(teller)? {
+                        break reason;
+                    }
+                }
                 Step::Quiet if !std::mem::replace(&mut has_looked, true) => {
                     self.tracer.look_in_quiet();
                 }
                 Step::Quiet => {
                     has_looked = false;
                     teller.flush();
-                    if self.start_next_in_turn()?
+                    let before = self.tracer.now();
+                    let moves = self.start_next_in_turn()?
                         || self.play_on()?
-                        || self.type_line()
-                        || self.advance()?
-                    {
+                        || self.type_line(teller)
+                        || self.advance()?;
+                    self.tell_world(before, teller);
+                    if moves {
                         continue;
                     }
                     break self.judge();
@@ -279,7 +310,7 @@ impl<'a> Run<'a> {
 
     /// Gives the first role that waits for a line its next one, or end of file. False if nobody waits, or
     /// if whoever does is to wait for ever.
-    fn type_line(&mut self) -> bool {
+    fn type_line(&mut self, teller: &mut Teller) -> bool {
         let Some(role) = self.tracer.waits_for_input() else { return false };
         if self.tracer.type_rest(role) {
             return true;
@@ -291,10 +322,17 @@ impl<'a> Run<'a> {
         }
         match &self.request.roles[place].input {
             Input::Idle => false,
-            Input::Lines(_) => match self.lines[place].next() {
-                Some(line) => self.tracer.type_in(role, format!("{line}\n").as_bytes()),
-                None => self.end_input(role),
-            },
+            Input::Lines(_) => {
+                let (name, line) = (name.clone(), self.lines[place].next());
+                self.tell_deed(teller, self.tracer.seq(), || match line.clone() {
+                    Some(text) => What::Line { role: name, text },
+                    None => What::EndOfInput { role: name },
+                });
+                match line {
+                    Some(line) => self.tracer.type_in(role, format!("{line}\n").as_bytes()),
+                    None => self.end_input(role),
+                }
+            }
             Input::FromLab => {
                 let Some(ended) = read_line(&mut self.line) else { return true };
                 let line = std::mem::take(&mut self.line);
@@ -323,6 +361,83 @@ impl<'a> Run<'a> {
     /// A single program that runs free may be a server that people use: the user ends it.
     fn goes_on_by_itself(&self) -> bool {
         self.request.roles.len() == 1
+    }
+
+    /// Asks whose turn it is; what nobody wrote goes on unasked. Gives why the run ends, if it is to.
+    fn ask(&mut self, teller: &mut Teller) -> Result<Option<Reason>> {
+        let candidates = self.tracer.candidates();
+        let is_noise = |it: &&Candidate| {
+            let process = (it.event.role.clone(), it.event.process);
+            timeline::will_be_noise(&it.event, &self.names, self.on_sockets.contains(&process))
+        };
+        if let Some(noise) = candidates.iter().find(is_noise) {
+            self.tracer.pass_by(noise);
+            return Ok(None);
+        }
+        let asked = Asked {
+            last: candidates.iter().position(|it| it.went_last),
+            candidates: candidates.iter().map(|it| it.event.clone()).collect(),
+            waiting: self.tracer.waiting(),
+            sockets: self.tracer.sockets(),
+        };
+        teller.tell(&Told::Ask(Box::new(asked)));
+        teller.flush();
+        match self.read_choice()? {
+            Some(Choice::Pick(place)) => {
+                if let Some(picked) = candidates.get(place) {
+                    self.tracer.pick(picked);
+                }
+                Ok(None)
+            }
+            Some(Choice::Alone) => {
+                self.tracer.choose_alone();
+                self.is_chosen = false;
+                Ok(None)
+            }
+            Some(Choice::End) | None => Ok(Some(Reason::Interrupted)),
+        }
+    }
+
+    /// `None`: the lab has gone, or the user ended the run.
+    fn read_choice(&mut self) -> Result<Option<Choice>> {
+        let mut line = Vec::new();
+        if !tracer::await_input(self.choices.get_ref().as_fd()) {
+            return Ok(None);
+        }
+        let read = self.choices.read_until(b'\n', &mut line);
+        Ok(read.ok().and_then(|_| serde_json::from_slice(&line).ok()))
+    }
+
+    /// Takes in what tells the next calls from those that nobody wrote.
+    fn follow(&mut self, event: &Event) {
+        if !self.is_chosen {
+            return;
+        }
+        self.names.learn(event, &self.tracer.sockets());
+        if event.socket.is_some_and(|id| self.names.is_socket(id)) {
+            self.on_sockets.insert((event.role.clone(), event.process));
+        }
+    }
+
+    /// Tells what the lab does, where somebody follows it step by step.
+    fn tell_deed(&self, teller: &mut Teller, after: u64, what: impl FnOnce() -> What) {
+        if self.request.tracer.schedule == Schedule::Chosen {
+            teller.tell(&Told::Deed(Deed { after, what: what() }));
+        }
+    }
+
+    /// Tells of the steps that were done and of the time that has passed since `before`.
+    fn tell_world(&mut self, before: u64, teller: &mut Teller) {
+        let done = self.stage.as_ref().map(Stage::done).unwrap_or_default();
+        for step in done.iter().skip(self.steps_told) {
+            let (text, unmet) = (step.text.clone(), step.unmet.clone());
+            self.tell_deed(teller, step.after, || What::Step { text, unmet });
+        }
+        self.steps_told = done.len();
+        let nanos = self.tracer.now().saturating_sub(before);
+        if nanos > 0 {
+            self.tell_deed(teller, self.tracer.seq(), || What::Time { nanos });
+        }
     }
 
     fn judge(&self) -> Reason {

@@ -6,11 +6,15 @@
 
 pub mod class;
 pub mod diff;
+pub mod html;
 pub mod json;
 pub mod links;
+pub mod mermaid;
 pub mod pcapng;
 pub mod reports;
+pub mod rows;
 pub mod sockets;
 pub mod strace;
+pub mod svg;
 pub mod text;
 pub mod verdict;

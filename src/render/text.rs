@@ -30,6 +30,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::event::{Ending, Party, Reason, Schedule};
 use crate::timeline::{RolePart, Row, RowKind, Timeline, Wait};
 
+pub(super) use lines::units;
 use lines::{in_ascii, width, wrapped};
 use wire::{Wire, beside};
 
@@ -77,9 +78,25 @@ pub fn text(timeline: &Timeline, style: &Style) -> String {
     page.out
 }
 
+/// What other pictures of a timeline write above and below it: lines of at most `width` columns.
+pub(super) fn around(timeline: &Timeline, width: usize) -> (Vec<String>, Vec<String>) {
+    let lines = |write: fn(&mut Page, &Timeline)| {
+        let style = Style { width: width.max(40), color: false, ascii: false };
+        let mut page = Page { style, out: String::new() };
+        write(&mut page, timeline);
+        page.out.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    };
+    (lines(head), lines(foot))
+}
+
+/// A row in the notation, in lines of at most `room` columns, as other pictures of a timeline write it.
+pub(super) fn said(timeline: &Timeline, row: &Row, room: usize) -> Vec<Vec<Span>> {
+    wrapped(atoms(timeline, row), room, 2)
+}
+
 /// What a piece of a line is, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Paint {
+pub(super) enum Paint {
     Plain,
     Role,
     Data,
@@ -90,13 +107,13 @@ enum Paint {
 }
 
 #[derive(Clone, Debug)]
-struct Span {
-    text: String,
-    paint: Paint,
+pub(super) struct Span {
+    pub(super) text: String,
+    pub(super) paint: Paint,
 }
 
 /// Spans between which no line ends.
-type Atom = Vec<Span>;
+pub(super) type Atom = Vec<Span>;
 
 fn span(text: impl Into<String>, paint: Paint) -> Span {
     Span { text: text.into(), paint }
@@ -107,9 +124,9 @@ fn plain(text: impl Into<String>) -> Atom {
 }
 
 /// What is written so far, and how.
-struct Page {
-    style: Style,
-    out: String,
+pub(super) struct Page {
+    pub style: Style,
+    pub out: String,
 }
 
 impl Page {
@@ -147,7 +164,7 @@ impl Page {
     }
 
     /// Writes words, going on below set in by two.
-    fn words(&mut self, words: &str, paint: Paint) {
+    pub fn words(&mut self, words: &str, paint: Paint) {
         let atoms = words.split_inclusive(' ').map(|word| vec![span(word, paint)]).collect();
         for line in wrapped(self.suited(atoms), self.style.width, 2) {
             self.line(line);
@@ -166,32 +183,42 @@ impl Page {
 }
 
 fn head(page: &mut Page, timeline: &Timeline) {
+    for (words, paint) in heading(timeline) {
+        page.words(&words, paint);
+    }
+    page.line(Vec::new());
+}
+
+/// What was played and how, a line each.
+pub(super) fn heading(timeline: &Timeline) -> Vec<(String, Paint)> {
     let order = match (timeline.schedule, timeline.seed) {
         (Schedule::Lockstep, _) => "one at a time, each until it waits".into(),
         (Schedule::Free, _) => "all at once: the order may differ the next time".into(),
         (Schedule::Random, Some(seed)) => format!("one at a time, any next: seed {seed}"),
         (Schedule::Random, None) => "one at a time, any next".to_owned(),
+        (Schedule::Chosen, _) => "one call at a time, in an order that was chosen".into(),
     };
+    let mut lines = Vec::new();
     match &timeline.lesson {
         Some(lesson) => {
             // The plain demo needs no name.
             let named = timeline.scenario.iter().filter(|name| *name != "demo");
             let scenario: String = named.map(|name| format!(", {name}")).collect();
-            page.words(&format!("{lesson}{scenario}: {order}"), Paint::Role);
+            lines.push((format!("{lesson}{scenario}: {order}"), Paint::Role));
         }
         None => {
             for role in timeline.roles.iter().filter(|role| !role.command.is_empty()) {
                 let command: Vec<String> = role.command.iter().map(|word| shown(word)).collect();
-                page.words(&format!("{}: {}", role.name, command.join(" ")), Paint::Role);
+                lines.push((format!("{}: {}", role.name, command.join(" ")), Paint::Role));
             }
-            page.words(&order, Paint::Quiet);
+            lines.push((order, Paint::Quiet));
         }
     }
     if !timeline.isolation.lacking.is_empty() {
         let lacking = timeline.isolation.lacking.join(", ");
-        page.words(&format!("not isolated: this machine lacks {lacking}"), Paint::Waiting);
+        lines.push((format!("not isolated: this machine lacks {lacking}"), Paint::Waiting));
     }
-    page.line(Vec::new());
+    lines
 }
 
 /// A word of a command as a shell would take it back.
@@ -205,7 +232,7 @@ fn shown(word: &str) -> String {
 }
 
 /// A row as atoms; a line may end after each of them.
-fn atoms(timeline: &Timeline, row: &Row) -> Vec<Atom> {
+pub(super) fn atoms(timeline: &Timeline, row: &Row) -> Vec<Atom> {
     let mut atoms: Vec<Atom> = Vec::new();
     let mut start: Atom = Vec::new();
     if let Some(mark) = mark(timeline, &row.role, row.process, row.thread) {
@@ -279,7 +306,7 @@ fn atoms(timeline: &Timeline, row: &Row) -> Vec<Atom> {
 }
 
 /// `#2`, `T3` or both, where a role has several of them.
-fn mark(timeline: &Timeline, role: &str, process: u32, thread: u32) -> Option<String> {
+pub(super) fn mark(timeline: &Timeline, role: &str, process: u32, thread: u32) -> Option<String> {
     let role = timeline.roles.iter().find(|part| part.name == role)?;
     match (role.forked, role.threaded) {
         (false, false) => None,
@@ -412,47 +439,57 @@ fn in_words(words: Span) -> Vec<Atom> {
 }
 
 fn one_below_the_other(page: &mut Page, timeline: &Timeline, calls: Vec<Vec<Atom>>) {
+    for (row, atoms) in timeline.rows.iter().zip(calls) {
+        one_row(page, timeline, row, atoms);
+    }
+}
+
+/// A row that begins with its role; what it brought about below it.
+pub(super) fn one_row(page: &mut Page, timeline: &Timeline, row: &Row, atoms: Vec<Atom>) {
     let gutter = gutter(timeline);
     let name = |role: &str| if page.style.ascii { in_ascii(role) } else { role.to_owned() };
-    let names: Vec<String> = timeline.rows.iter().map(|row| name(&row.role)).collect();
-    let longest = names.iter().map(|name| name.width()).max().unwrap_or(0);
+    let longest = timeline.roles.iter().map(|role| name(&role.name).width()).max().unwrap_or(0);
     let room = page.style.width.saturating_sub(gutter + longest + 2).max(20);
-    for ((row, atoms), name) in timeline.rows.iter().zip(calls).zip(names) {
-        let mut lines = wrapped(page.suited(atoms), room, INDENT);
-        let sent = wire::in_words(row, page.style.ascii).into_iter().map(|it| (it, Paint::Plain));
-        let became = beside(row).into_iter().map(|(of, said)| match of {
-            Some(of) if of != row.role => (format!("{CHANGED} {of}: {said}"), Paint::State),
-            _ => (format!("{CHANGED} {said}"), Paint::State),
-        });
-        for (text, paint) in sent.chain(became) {
-            let said = in_words(span(format!("    {text}"), paint));
-            lines.extend(wrapped(page.suited(said), room, INDENT + 2));
-        }
-        for (n, mut call) in lines.into_iter().enumerate() {
-            let (number, name) =
-                if n == 0 { (row.step.to_string(), name.as_str()) } else { (String::new(), "") };
-            let blank = " ".repeat(longest - name.width() + 2);
-            let mut line = vec![
-                span(format!("{number:>0$}  ", gutter - 2), Paint::Quiet),
-                span(name, Paint::Role),
-                span(blank, Paint::Plain),
-            ];
-            line.append(&mut call);
-            page.line(line);
-        }
+    let mut lines = wrapped(page.suited(atoms), room, INDENT);
+    for (text, paint) in brought(row, page.style.ascii) {
+        let said = in_words(span(format!("    {text}"), paint));
+        lines.extend(wrapped(page.suited(said), room, INDENT + 2));
     }
+    let own = name(&row.role);
+    for (n, mut call) in lines.into_iter().enumerate() {
+        let (number, name) =
+            if n == 0 { (row.step.to_string(), own.as_str()) } else { (String::new(), "") };
+        let blank = " ".repeat(longest.saturating_sub(name.width()) + 2);
+        let mut line = vec![
+            span(format!("{number:>0$}  ", gutter - 2), Paint::Quiet),
+            span(name, Paint::Role),
+            span(blank, Paint::Plain),
+        ];
+        line.append(&mut call);
+        page.line(line);
+    }
+}
+
+/// What a row brought about, a line each.
+pub(super) fn brought(row: &Row, ascii: bool) -> Vec<(String, Paint)> {
+    let sent = wire::in_words(row, ascii).into_iter().map(|it| (it, Paint::Plain));
+    let became = beside(row).into_iter().map(|(of, said)| match of {
+        Some(of) if of != row.role => (format!("{CHANGED} {of}: {said}"), Paint::State),
+        _ => (format!("{CHANGED} {said}"), Paint::State),
+    });
+    sent.chain(became).collect()
 }
 
 /// Whether a role runs, waits or is not there, as far as its rows tell.
 #[derive(Clone, Debug, Default)]
-struct Life {
+pub(super) struct Life {
     /// Of each thread that is alive, whether it waits; with the process it belongs to.
     threads: BTreeMap<u32, (u32, bool)>,
 }
 
 impl Life {
     /// Takes in what is so from this row on.
-    fn before(&mut self, row: &Row) {
+    pub(super) fn before(&mut self, row: &Row) {
         let waits = matches!(row.kind, RowKind::Waits { .. });
         // What happens *to* a thread that waits does not wake it.
         let passive = matches!(row.kind, RowKind::Signal | RowKind::Killed);
@@ -466,7 +503,7 @@ impl Life {
     }
 
     /// Takes in what is so after this row.
-    fn after(&mut self, row: &Row) {
+    pub(super) fn after(&mut self, row: &Row) {
         match row.kind {
             RowKind::Exit => {
                 let leads = self.threads.iter().find(|(_, (process, _))| *process == row.process);
@@ -481,7 +518,7 @@ impl Life {
         }
     }
 
-    fn bar(&self, ascii: bool) -> (&'static str, Paint) {
+    pub(super) fn bar(&self, ascii: bool) -> (&'static str, Paint) {
         match (self.threads.is_empty(), self.threads.values().all(|(_, waiting)| *waiting), ascii) {
             (true, ..) => (" ", Paint::Plain),
             (_, true, false) => ("┊", Paint::Waiting),
@@ -492,9 +529,17 @@ impl Life {
     }
 }
 
-fn foot(page: &mut Page, timeline: &Timeline) {
+pub(super) fn foot(page: &mut Page, timeline: &Timeline) {
     page.line(Vec::new());
+    for (words, paint) in ending(timeline) {
+        page.words(&words, paint);
+    }
+}
+
+/// How it all ended, a line each.
+pub(super) fn ending(timeline: &Timeline) -> Vec<(String, Paint)> {
     let end = &timeline.end;
+    let mut lines = Vec::new();
     for (role, how) in &end.roles {
         // Those who wait at the end are spoken of below.
         let waits = end.waiting.iter().any(|wait| wait.role == *role);
@@ -508,7 +553,7 @@ fn foot(page: &mut Page, timeline: &Timeline) {
                 ("never started: what it waits for did not happen".to_owned(), Paint::Failure)
             }
         };
-        page.words(&format!("{role} {text}"), paint);
+        lines.push((format!("{role} {text}"), paint));
     }
     match &end.reason {
         Reason::Finished => {}
@@ -520,10 +565,10 @@ fn foot(page: &mut Page, timeline: &Timeline) {
                 let call = &wait.call;
                 let whom = whom(timeline, wait);
                 let step = step(wait);
-                page.words(
-                    &format!("{who} {verb}: {call} waits {whom}{step}; the lab ended it"),
+                lines.push((
+                    format!("{who} {verb}: {call} waits {whom}{step}; the lab ended it"),
                     Paint::Waiting,
-                );
+                ));
             }
         }
         Reason::Deadlock => {
@@ -536,18 +581,21 @@ fn foot(page: &mut Page, timeline: &Timeline) {
                     format!("{who} waits in {} {whom}{}", wait.call, step(wait))
                 })
                 .collect();
-            page.words(&format!("deadlock: {}", chain.join("; ")), Paint::Failure);
+            lines.push((format!("deadlock: {}", chain.join("; ")), Paint::Failure));
         }
-        Reason::Limit { what } => page.words(&format!("the lab ended it: {what}"), Paint::Failure),
-        Reason::Interrupted => page.words("interrupted: the recording ends here", Paint::Failure),
+        Reason::Limit { what } => lines.push((format!("the lab ended it: {what}"), Paint::Failure)),
+        Reason::Interrupted => {
+            lines.push(("interrupted: the recording ends here".to_owned(), Paint::Failure));
+        }
     }
+    lines
 }
 
 fn step(wait: &Wait) -> String {
     wait.step.map(|step| format!(" (step {step})")).unwrap_or_default()
 }
 
-fn whom(timeline: &Timeline, wait: &Wait) -> String {
+pub(super) fn whom(timeline: &Timeline, wait: &Wait) -> String {
     let all: Vec<String> = wait
         .for_
         .iter()
@@ -571,7 +619,7 @@ fn whom(timeline: &Timeline, wait: &Wait) -> String {
 }
 
 /// A thread in words: its role, and its number where there are several.
-fn party(timeline: &Timeline, role: &str, process: u32, thread: u32) -> String {
+pub(super) fn party(timeline: &Timeline, role: &str, process: u32, thread: u32) -> String {
     let single = RolePart {
         name: String::new(),
         command: Vec::new(),

@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use self::masks::Masks;
 pub use self::names::{Names, socket_names};
-pub use self::noise::Noise;
+pub use self::noise::{Noise, will_be_noise};
 use self::say::{Speaker, about};
 pub use self::wire::{Arrow, Change, Holder, Key, Point, SocketLine};
 use crate::event::{
@@ -71,6 +71,25 @@ impl Timeline {
             table.insert(change.now.key(), &change.now);
         }
         table.into_values().filter(|line| !line.is_gone()).cloned().collect()
+    }
+
+    /// A row as its call stood before it was made: with what it is given, and without all that it brought.
+    pub fn unmade(&self, recording: &Recording, row: &Row) -> Row {
+        let mut speaker =
+            Speaker { names: &self.names, masks: self.masks.clone(), watched: Vec::new() };
+        let at = recording.events.binary_search_by_key(&row.seq, |event| event.seq).ok();
+        let event = at.and_then(|at| recording.events.get(at));
+        Row {
+            kind: RowKind::Call,
+            count: 1,
+            args: event.map(|event| speaker.arguments(event, false)).unwrap_or_default(),
+            answer: None,
+            data: None,
+            note: None,
+            arrows: Vec::new(),
+            changes: Vec::new(),
+            ..row.clone()
+        }
     }
 
     /// The step of the row in which the event of this `seq` ended, or waits for ever.

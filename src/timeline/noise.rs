@@ -110,6 +110,15 @@ pub(super) fn noise(events: &[Event], names: &Names) -> BTreeMap<u64, Noise> {
     found
 }
 
+/// Whether a call that is about to be made will be left out if it succeeds, as far as that can be told by then. `started`: its
+/// process has used a socket.
+pub fn will_be_noise(event: &Event, names: &Names, started: bool) -> bool {
+    let succeeded = Event { ret: Some(0), ..event.clone() };
+    let looks = |arg: &crate::event::Arg| matches!(&arg.value, Value::Named { text, .. } if text == "F_GETFD");
+    alone(&succeeded, names, started).is_some()
+        || event.call == "fcntl" && event.args.iter().any(looks)
+}
+
 /// Judges an event by itself.
 fn alone(event: &Event, names: &Names, started: bool) -> Option<Noise> {
     let object = about(event);

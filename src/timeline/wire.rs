@@ -300,11 +300,23 @@ struct Ends<'a> {
     pairs: HashMap<(Plain, Plain), SocketId>,
     /// Listeners and unconnected sockets by protocol and port, in the order in which they were seen.
     ports: HashMap<(String, u16), Vec<(u64, SocketId)>>,
+    /// The `seq` of the listen, or else the bind, from which on others can reach a socket.
+    open_from: HashMap<SocketId, u64>,
 }
 
 impl<'a> Ends<'a> {
     fn of(recording: &'a Recording) -> Ends<'a> {
-        let mut ends = Ends { recording, pairs: HashMap::new(), ports: HashMap::new() };
+        let mut ends = Ends {
+            recording,
+            pairs: HashMap::new(),
+            ports: HashMap::new(),
+            open_from: HashMap::new(),
+        };
+        for event in recording.events.iter().filter(|event| event.ret == Some(0)) {
+            if let ("bind" | "listen", Some(id)) = (event.call.as_ref(), event.socket) {
+                ends.open_from.insert(id, event.seq);
+            }
+        }
         for look in &recording.looks {
             for state in look.sockets.iter().filter(|state| state.state != "CLOSED") {
                 let (Some(id), Some(local)) = (state.socket, state.local.internet()) else {
@@ -360,11 +372,14 @@ impl<'a> Ends<'a> {
         self.pairs.get(&(own, other)).copied().or_else(|| self.at_port(protocol, after, own.1))
     }
 
-    /// The listener or unconnected socket that had a port at a moment: the latest seen by then, else the first after it.
+    /// The listener or unconnected socket that had a port at a moment: the latest seen by then, else the first seen after
+    /// it that was open by then.
     fn at_port(&self, protocol: &str, after: u64, port: u16) -> Option<SocketId> {
         let seen = self.ports.get(&(protocol.to_owned(), port))?;
         let by_then = seen.iter().rfind(|(at, _)| *at <= after);
-        by_then.or(seen.first()).map(|(_, id)| *id)
+        let was_open =
+            |(_, id): &&(u64, SocketId)| self.open_from.get(id).is_none_or(|from| *from <= after);
+        by_then.or(seen.first().filter(was_open)).map(|(_, id)| *id)
     }
 
     fn point(

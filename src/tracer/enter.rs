@@ -11,7 +11,7 @@ use super::memory::Tracee;
 use super::settle::Wakes;
 use super::stop::{AtCall, Gone, Stopped};
 use super::time_limits::{self, Entered};
-use super::tracees::{InFlight, Key, Shown};
+use super::tracees::{Held, InFlight, Key, Shown};
 use super::weather::{self, Fault};
 use super::{Random, Tracer, bounds, limits, timers};
 
@@ -23,13 +23,15 @@ enum Plan {
     Watch(Shown),
     /// The kernel is not asked at all.
     Answer(i64, Shown, Option<&'static str>),
+    /// It is given the same bytes in every run.
+    Random,
 }
 
 impl Plan {
     /// Whether it may become an event.
     fn may_be_shown(&self) -> bool {
         match self {
-            Plan::Pass => false,
+            Plan::Pass | Plan::Random => false,
             Plan::Watch(shown) | Plan::Answer(_, shown, _) => *shown != Shown::No,
         }
     }
@@ -51,20 +53,7 @@ impl Tracer {
         let memory = Tracee(tid);
         let raw = at.raw;
         let (open, was_closed) = self.first_descriptor(key, &raw);
-        let mut call = InFlight {
-            at,
-            call: decode::entry(&raw, &memory),
-            shown: Shown::No,
-            open,
-            limit: None,
-            fault: None,
-            source: None,
-            note: None,
-            borrowed: Vec::new(),
-            blocked: false,
-            since: self.seq,
-            interrupted: 0,
-        };
+        let mut call = InFlight::new(at, decode::entry(&raw, &memory), open, self.seq);
         if !at.native {
             call.call.name = Cow::Borrowed("foreign call");
             call.call.args.clear();
@@ -85,11 +74,19 @@ impl Tracer {
             self.clock.tick();
         }
         let plan = self.plan(key, &call, was_closed);
+        self.note_entry(key, &raw, &plan);
         if plan.may_be_shown() {
             call.source = self.locate(key, &stopped)?;
         }
+        let plan = match plan {
+            Plan::Random => match self.give_random(key, &raw) {
+                Some(length) => Plan::Answer(length, Shown::No, None),
+                None => Plan::Watch(Shown::No),
+            },
+            plan => plan,
+        };
         match plan {
-            Plan::Pass => {
+            Plan::Pass | Plan::Random => {
                 self.count_passed();
                 stopped.resume(0)
             }
@@ -114,6 +111,43 @@ impl Tracer {
                 self.ask_kernel(key, stopped, call, true)
             }
         }
+    }
+
+    /// What a call changes by being made, whatever comes of it.
+    fn note_entry(&mut self, key: Key, raw: &Raw, plan: &Plan) {
+        match (raw.nr as libc::c_long, plan) {
+            (libc::SYS_exit_group, _) => self.doom_siblings(key),
+            (libc::SYS_close, _) => {
+                let Some(thread) = self.threads.get(&key) else { return };
+                // The number is free from here on, whatever close returns: close(2), "Dealing with error returns".
+                self.descriptors.close(thread.table, raw.args[0] as i32);
+                self.note_relief(key);
+            }
+            (libc::SYS_sched_yield, _) => self.rotate = true,
+            (libc::SYS_write | libc::SYS_writev, Plan::Answer(length, ..)) => {
+                self.note_output(*length);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the thread stands before a call that will become an event, and has not begun it already.
+    pub(super) fn stands_before_event(&mut self, key: Key) -> Option<InFlight> {
+        let thread = self.threads.get(&key)?;
+        let Some(Held::Entry(stopped, at)) = &thread.held else { return None };
+        let (tid, at) = (stopped.tid(), *at);
+        let innermost = thread.suspended.iter().rfind(|call| call.at.sp >= at.sp);
+        if innermost.is_some_and(|call| is_same(call, &at)) || asks_the_clock(&at.raw) {
+            return None;
+        }
+        let (open, was_closed) = self.first_descriptor(key, &at.raw);
+        let call = InFlight::new(at, decode::entry(&at.raw, &Tracee(tid)), open, self.seq);
+        let shown = match self.plan(key, &call, was_closed) {
+            _ if !at.native => true,
+            Plan::Watch(shown) | Plan::Answer(_, shown, _) => shown == Shown::Yes,
+            Plan::Pass | Plan::Random => false,
+        };
+        shown.then_some(call)
     }
 
     /// What the call's first argument refers to, and whether it is the number of something closed.
@@ -145,7 +179,8 @@ impl Tracer {
         (Some(device) == role.terminal_device).then_some(role.stdout)
     }
 
-    fn plan(&mut self, key: Key, call: &InFlight, was_closed: bool) -> Plan {
+    /// What is to be done with a call, as far as that can be told before anything is: this changes nothing.
+    fn plan(&self, key: Key, call: &InFlight, was_closed: bool) -> Plan {
         let raw = call.raw();
         let followed = call.open.is_some();
         let on_descriptor = |shown: bool| match (shown, was_closed) {
@@ -154,18 +189,9 @@ impl Tracer {
             (false, false) => Plan::Pass,
         };
         match raw.nr as libc::c_long {
-            libc::SYS_exit | libc::SYS_exit_group => {
-                if raw.nr == libc::SYS_exit_group as u64 {
-                    self.doom_siblings(key);
-                }
-                Plan::Watch(Shown::Yes)
-            }
             libc::SYS_write | libc::SYS_writev if self.goes_to_terminal(call) => {
                 match output_length(raw, self.memory(key)) {
-                    Some(length) => {
-                        self.note_output(length);
-                        Plan::Answer(length, Shown::Yes, None)
-                    }
+                    Some(length) => Plan::Answer(length, Shown::Yes, None),
                     None => Plan::Watch(Shown::Yes),
                 }
             }
@@ -177,19 +203,13 @@ impl Tracer {
             | libc::SYS_pwritev2
             | libc::SYS_ioctl
             | libc::SYS_vmsplice
+            | libc::SYS_close
             | libc::SYS_dup => on_descriptor(followed),
             libc::SYS_fcntl => match raw.args[1] as i32 {
                 // A lock on a file can wait.
                 libc::F_SETLKW | libc::F_OFD_SETLKW if !followed => Plan::Watch(Shown::No),
                 _ => on_descriptor(followed),
             },
-            libc::SYS_close => {
-                let Some(thread) = self.threads.get(&key) else { return Plan::Pass };
-                // The number is free from here on, whatever close returns: close(2), "Dealing with error returns".
-                self.descriptors.close(thread.table, raw.args[0] as i32);
-                self.note_relief(key);
-                on_descriptor(followed)
-            }
             #[cfg(target_arch = "x86_64")]
             libc::SYS_dup2 => Plan::Watch(self.if_either(key, call)),
             libc::SYS_dup3 | libc::SYS_sendfile | libc::SYS_splice | libc::SYS_tee => {
@@ -210,15 +230,8 @@ impl Tracer {
             libc::SYS_kill | libc::SYS_tkill | libc::SYS_tgkill if self.signals_a_stranger(raw) => {
                 Plan::Answer(-i64::from(libc::EPERM), Shown::Yes, Some(limits::STRANGER))
             }
-            libc::SYS_sched_setaffinity => Plan::Answer(0, Shown::No, None),
-            libc::SYS_sched_yield => {
-                self.rotate = true;
-                Plan::Answer(0, Shown::No, None)
-            }
-            libc::SYS_getrandom => match self.give_random(key, raw) {
-                Some(length) => Plan::Answer(length, Shown::No, None),
-                None => Plan::Watch(Shown::No),
-            },
+            libc::SYS_sched_setaffinity | libc::SYS_sched_yield => Plan::Answer(0, Shown::No, None),
+            libc::SYS_getrandom => Plan::Random,
             libc::SYS_rt_sigaction => Plan::Watch(if sets_handler(raw, self.memory(key)) {
                 Shown::Yes
             } else {
@@ -287,10 +300,7 @@ impl Tracer {
         while thread.suspended.last().is_some_and(|call| call.at.sp < at.sp) {
             thread.suspended.pop();
         }
-        let call = thread.suspended.last()?;
-        let same = call.at.raw == at.raw && call.at.ip == at.ip;
-        let restart = at.raw.nr == libc::SYS_restart_syscall as u64;
-        if call.at.sp == at.sp && (same || restart) { thread.suspended.pop() } else { None }
+        if is_same(thread.suspended.last()?, at) { thread.suspended.pop() } else { None }
     }
 
     /// Enters the call with what the lab changes in it, and waits for its return.
@@ -505,6 +515,27 @@ impl Tracer {
         }
         let description = self.descriptors.get(call.open?);
         timers::socket_limit(raw, description, self.clock.now())
+    }
+}
+
+/// Whether an interrupted call is the one that now begins again.
+fn is_same(call: &InFlight, at: &AtCall) -> bool {
+    let same = call.at.raw == at.raw && call.at.ip == at.ip;
+    let restart = at.raw.nr == libc::SYS_restart_syscall as u64;
+    call.at.sp == at.sp && (same || restart)
+}
+
+/// Whether the call only looks at a clock or a timer, which the lab answers and nobody records.
+fn asks_the_clock(raw: &Raw) -> bool {
+    match raw.nr as libc::c_long {
+        libc::SYS_clock_gettime
+        | libc::SYS_gettimeofday
+        | libc::SYS_getitimer
+        | libc::SYS_timer_settime
+        | libc::SYS_timer_gettime => true,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_time => true,
+        _ => false,
     }
 }
 

@@ -277,6 +277,20 @@ impl Tracer {
         event
     }
 
+    /// A call that has not returned, as the event that it would be: nothing is recorded, and no number is used up.
+    pub(super) fn previewed(&mut self, thread: &Thread, call: &InFlight) -> Event {
+        let (seq, kept) = (self.seq, self.kept);
+        let begun = InFlight {
+            shown: call.shown,
+            note: call.note.clone(),
+            blocked: call.blocked,
+            ..InFlight::new(call.at, call.call.clone(), call.open, call.since)
+        };
+        let event = self.event(thread, begun, None, None, None);
+        (self.seq, self.kept) = (seq, kept);
+        event
+    }
+
     /// Keeps a long run's recording from growing without end: once [`bounds::BYTES`] of data are in it, only the
     /// lengths of what follows are kept.
     fn ration(&mut self, args: &mut [Arg], moved: &mut Option<Bytes>) {

@@ -36,6 +36,7 @@ mod stop;
 mod time_limits;
 mod timers;
 mod tracees;
+mod turn;
 mod waits;
 pub mod weather;
 
@@ -55,11 +56,13 @@ use limits::Limits;
 use locate::Locator;
 use stop::{Gone, Stopped};
 use tracees::{Held, Key, Process, Role, Thread};
+use turn::{Asking, Turn};
 use weather::{Faults, Weather};
 
 pub use look::{Captured, Looked, Sent};
 pub use outside::Act;
-pub use settle::{catch_signals, was_interrupted};
+pub use settle::{await_input, catch_signals, was_interrupted};
+pub use turn::Candidate;
 
 /// What the tracer must ask of the kernel's sockets, through descriptors of the tracees.
 ///
@@ -144,6 +147,8 @@ pub enum Step {
     Event(Box<Event>),
     /// What the last event, or whoever waits since, has brought about.
     Looked(Box<Looked>),
+    /// Whoever can move stands before a call: one of [`Tracer::candidates`] is to be picked.
+    Choose,
     /// Nobody can move: every thread sleeps, and what was sent has arrived.
     Quiet,
     /// No thread is left.
@@ -217,6 +222,8 @@ pub struct Tracer {
 
     /// Who holds the token: the thread that was resumed last.
     current: Option<Key>,
+    /// Who chooses, for [`Schedule::Chosen`].
+    asking: Asking,
     /// Whom the last resumed thread may have woken.
     woken: settle::Wakes,
     rotate: bool,
@@ -273,6 +280,7 @@ impl Tracer {
             next_port: FIRST_PORT,
             bound_ports: HashSet::new(),
             current: None,
+            asking: Asking::default(),
             woken: settle::Wakes::All,
             rotate: false,
             streak: 0,
@@ -366,12 +374,18 @@ impl Tracer {
                 if !self.out.is_empty() || self.stop.is_some() || self.threads.is_empty() {
                     continue;
                 }
-                let chosen = self.choose();
-                if chosen.is_none() && (self.somebody_moved() || self.await_acknowledgement()) {
+                let turn = self.choose();
+                if turn == Turn::Nobody && (self.somebody_moved() || self.await_acknowledgement()) {
                     continue;
                 }
-                self.look_before_turn(chosen);
-                chosen
+                self.look_before_turn(turn.key());
+                if turn == Turn::Asked {
+                    if self.looked.is_empty() {
+                        return Ok(Step::Choose);
+                    }
+                    continue;
+                }
+                turn.key()
             } else {
                 match self.await_any()? {
                     settle::Free::Act(key) => Some(key),
@@ -384,34 +398,6 @@ impl Tracer {
                 None => return Ok(Step::Quiet),
             }
         }
-    }
-
-    /// One of the threads that stand still: the one that ran last if it can go on, else the first in order of
-    /// roles and threads; or any, by seed.
-    fn choose(&mut self) -> Option<Key> {
-        let can_run = |thread: &Thread| thread.held.is_some();
-        if self.settings.schedule == Schedule::Random {
-            let keys: Vec<Key> =
-                self.threads.iter().filter(|(_, it)| can_run(it)).map(|(&key, _)| key).collect();
-            let at = self.random.below(keys.len().max(1) as u64) as usize;
-            return keys.get(at).copied();
-        }
-        let rotate = std::mem::take(&mut self.rotate) || self.streak > bounds::STREAK;
-        if let Some(current) = self.current
-            && self.threads.get(&current).is_some_and(can_run)
-            && !rotate
-        {
-            return Some(current);
-        }
-        self.streak = 0;
-        let after = self.current.filter(|_| rotate);
-        let later = after.and_then(|after| {
-            let mut later =
-                self.threads.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded));
-            later.find(|(_, thread)| can_run(thread))
-        });
-        let found = later.or_else(|| self.threads.iter().find(|(_, thread)| can_run(thread)));
-        found.map(|(&key, _)| key)
     }
 
     /// Lets the chosen thread go on from its stop.

@@ -3,6 +3,7 @@
 //! Nothing here decides anything by time. The tracer looks again and again, first giving way to the tracees and
 //! then sleeping a little between looks; how often it looked leaves no trace in a recording.
 
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
@@ -315,6 +316,30 @@ pub fn catch_signals() {
 /// Whether one of the signals has come.
 pub fn was_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed) != 0
+}
+
+/// Waits until there is something to read; false if one of the signals has come.
+pub fn await_input(from: BorrowedFd<'_>) -> bool {
+    use nix::poll::{PollFd, PollFlags, ppoll};
+    use nix::sys::signal::{SigSet, Signal};
+    let mut ending = SigSet::empty();
+    ending.extend([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
+    // One that comes between the look and the wait is to end the wait: it may come only within.
+    let Ok(outside) = ending.thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK) else {
+        return false;
+    };
+    let mut wanted = [PollFd::new(from, PollFlags::POLLIN)];
+    let found = loop {
+        if was_interrupted() {
+            break false;
+        }
+        match ppoll(&mut wanted, None, Some(outside)) {
+            Err(Errno::EINTR) => {}
+            found => break found.is_ok(),
+        }
+    };
+    let _ = outside.thread_set_mask();
+    found
 }
 
 /// A status then leaves its signal pending, for [`await_child_signal`].

@@ -138,6 +138,24 @@ pub struct InFlight {
 }
 
 impl InFlight {
+    /// A call that is about to be made; `since`: the last event so far.
+    pub fn new(at: AtCall, call: Call, open: Option<Open>, since: u64) -> InFlight {
+        InFlight {
+            at,
+            call,
+            shown: Shown::No,
+            open,
+            limit: None,
+            fault: None,
+            source: None,
+            note: None,
+            borrowed: Vec::new(),
+            blocked: false,
+            since,
+            interrupted: 0,
+        }
+    }
+
     pub fn raw(&self) -> &Raw {
         &self.at.raw
     }

@@ -85,7 +85,7 @@ impl Tracer {
         waiting
     }
 
-    fn parties(&self, key: Key) -> Vec<Party> {
+    pub(super) fn parties(&self, key: Key) -> Vec<Party> {
         let helpers = self.helpers_of(key);
         if helpers.is_empty() {
             return vec![Party::Nobody];

@@ -84,7 +84,7 @@ impl Capture {
                     _ => return None,
                 }
             }
-            if from.sll_pkttype != libc::PACKET_OUTGOING as u8 {
+            if from.sll_pkttype != libc::PACKET_OUTGOING {
                 continue;
             }
             data.truncate(length as usize);

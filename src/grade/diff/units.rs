@@ -144,7 +144,7 @@ impl Objects {
             let same = |it: &&(SocketId, (String, String), String)| {
                 it.1.0 == *role && it.1.1 == *sort && it.2 == *name
             };
-            if let Some(at) = left.iter().position(|it| same(it)) {
+            if let Some(at) = left.iter().position(same) {
                 left.remove(at);
                 names.insert(*id, name.clone());
             }

@@ -84,7 +84,7 @@ impl Lines {
 }
 
 /// The parts of a text that stay whole: characters, and escapes such as `\xe4`.
-fn units(text: &str) -> Vec<&str> {
+pub(in crate::render) fn units(text: &str) -> Vec<&str> {
     let mut units = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {

@@ -1,0 +1,172 @@
+//! Whose turn it is: exactly one of the threads that stand still goes on.
+//!
+//! Lockstep and random choose among all of them. Where the order is chosen from outside ([`Schedule::Chosen`]), a thread
+//! goes on by itself up to its next call that becomes an event, and one that was woken returns from its call; only
+//! when all that can move stand before such a call is somebody asked.
+
+use crate::event::{Event, Party, Schedule};
+
+use super::tracees::{InFlight, Key, Thread};
+use super::{Tracer, bounds};
+
+/// What is to happen next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    Of(Key),
+    /// Somebody outside is to say.
+    Asked,
+    /// Nobody stands still.
+    Nobody,
+}
+
+impl Turn {
+    pub fn key(self) -> Option<Key> {
+        match self {
+            Turn::Of(key) => Some(key),
+            Turn::Asked | Turn::Nobody => None,
+        }
+    }
+}
+
+/// How far the choice is somebody else's.
+#[derive(Default)]
+pub struct Asking {
+    picked: Option<Key>,
+    /// Who was picked last.
+    last: Option<Key>,
+    /// Nobody chooses any more.
+    given_up: bool,
+}
+
+/// A thread that can go on, and the call that it is about to make: an event without a result, which has not been
+/// recorded.
+#[derive(Debug)]
+pub struct Candidate {
+    key: Key,
+    pub event: Event,
+    /// Whether it was picked last.
+    pub went_last: bool,
+}
+
+impl Tracer {
+    pub(super) fn choose(&mut self) -> Turn {
+        match self.settings.schedule {
+            Schedule::Random => self.choose_by_seed(),
+            Schedule::Chosen if !self.asking.given_up => self.choose_or_ask(),
+            _ => self.choose_in_order(),
+        }
+    }
+
+    /// The threads that [`super::Step::Choose`] is about, in order of roles and threads.
+    pub fn candidates(&mut self) -> Vec<Candidate> {
+        let keys: Vec<Key> = self.threads.keys().copied().collect();
+        let mut found = Vec::new();
+        for key in keys {
+            if let Some(call) = self.stands_before_event(key)
+                && let Some(event) = self.preview(key, &call)
+            {
+                found.push(Candidate { key, event, went_last: self.asking.last == Some(key) });
+            }
+        }
+        found
+    }
+
+    /// The calls that wait, each as the event that it would be if it never returned, with whom it waits for.
+    pub fn waiting(&mut self) -> Vec<(Event, Vec<Party>)> {
+        let waits = |thread: &Thread| {
+            thread.held.is_none() && thread.call.as_ref().is_some_and(|call| call.blocked)
+        };
+        let keys: Vec<Key> =
+            self.threads.iter().filter(|(_, it)| waits(it)).map(|(&key, _)| key).collect();
+        let mut found = Vec::new();
+        for key in keys {
+            let parties = self.parties(key);
+            let Some(mut thread) = self.threads.remove(&key) else { continue };
+            let call = thread.call.take();
+            let event = call.as_ref().map(|call| self.previewed(&thread, call));
+            thread.call = call;
+            self.threads.insert(key, thread);
+            found.extend(event.map(|event| (event, parties)));
+        }
+        found
+    }
+
+    /// Gives one of the candidates its turn.
+    pub fn pick(&mut self, candidate: &Candidate) {
+        self.asking.picked = Some(candidate.key);
+        self.asking.last = Some(candidate.key);
+    }
+
+    /// As [`pick`](Tracer::pick), of a call that nobody was asked about.
+    pub fn pass_by(&mut self, candidate: &Candidate) {
+        self.asking.picked = Some(candidate.key);
+    }
+
+    /// Nobody chooses any more: the run goes on in lockstep, with whoever was picked last.
+    pub fn choose_alone(&mut self) {
+        self.asking.given_up = true;
+        self.current = self.asking.last;
+    }
+
+    fn preview(&mut self, key: Key, call: &InFlight) -> Option<Event> {
+        let thread = self.threads.remove(&key)?;
+        let event = self.previewed(&thread, call);
+        self.threads.insert(key, thread);
+        Some(event)
+    }
+
+    fn choose_by_seed(&mut self) -> Turn {
+        let keys: Vec<Key> =
+            self.threads.iter().filter(|(_, it)| can_run(it)).map(|(&key, _)| key).collect();
+        let at = self.random.below(keys.len().max(1) as u64) as usize;
+        keys.get(at).map_or(Turn::Nobody, |&key| Turn::Of(key))
+    }
+
+    /// The one that ran last if it can go on, else the first in order of roles and threads.
+    fn choose_in_order(&mut self) -> Turn {
+        let rotate = std::mem::take(&mut self.rotate) || self.streak > bounds::STREAK;
+        if let Some(current) = self.current
+            && self.threads.get(&current).is_some_and(can_run)
+            && !rotate
+        {
+            return Turn::Of(current);
+        }
+        self.streak = 0;
+        let after = self.current.filter(|_| rotate);
+        let later = after.and_then(|after| {
+            let mut later =
+                self.threads.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded));
+            later.find(|(_, thread)| can_run(thread))
+        });
+        let found = later.or_else(|| self.threads.iter().find(|(_, thread)| can_run(thread)));
+        found.map_or(Turn::Nobody, |(&key, _)| Turn::Of(key))
+    }
+
+    fn choose_or_ask(&mut self) -> Turn {
+        if let Some(picked) = self.asking.picked.take()
+            && self.threads.get(&picked).is_some_and(can_run)
+        {
+            self.streak = 0;
+            return Turn::Of(picked);
+        }
+        let standing: Vec<Key> =
+            self.threads.iter().filter(|(_, it)| can_run(it)).map(|(&key, _)| key).collect();
+        let (asked, by_themselves): (Vec<Key>, Vec<Key>) =
+            standing.into_iter().partition(|&key| self.stands_before_event(key).is_some());
+        // Who yields or computes on may wait for what only another one's call can bring.
+        let rotate = std::mem::take(&mut self.rotate) || self.streak > bounds::STREAK;
+        if rotate && !asked.is_empty() {
+            return Turn::Asked;
+        }
+        let current = self.current.filter(|key| by_themselves.contains(key));
+        match current.or(by_themselves.first().copied()) {
+            Some(key) => Turn::Of(key),
+            None if asked.is_empty() => Turn::Nobody,
+            None => Turn::Asked,
+        }
+    }
+}
+
+fn can_run(thread: &Thread) -> bool {
+    thread.held.is_some()
+}

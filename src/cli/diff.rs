@@ -181,7 +181,9 @@ impl Diff {
             if demo.roles.iter().all(|it| it.name.as_ref() != name) {
                 let names: Vec<&str> =
                     demo.roles.iter().map(|it| it.name.as_ref().as_str()).collect();
-                return Err(wrong(format!("the demo's roles are {}", names.join(", "))));
+                let all = format!(", only {}", names.join(", "));
+                let meant = Some(did_you_mean(name, names)).filter(|it| !it.is_empty());
+                return Err(wrong(format!("there is no role `{name}`{}", meant.unwrap_or(all))));
             }
             if commands.insert(name.to_owned(), words("--role", role, command)?).is_some() {
                 return Err(wrong(format!("`{name}` is given twice")));

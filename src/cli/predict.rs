@@ -17,7 +17,7 @@ use crate::tracer;
 
 use super::Outcome;
 use super::answers::{self, Answers};
-use super::output::{ColorChoice, to_stdout, width};
+use super::output::{ColorChoice, say, to_stdout, width};
 use super::record::request;
 use super::run::{build, parts, scene, working_folder};
 
@@ -70,7 +70,7 @@ impl Predict {
             quiz.go_through(&lesson, played);
         }
         let all = played.iter().map(|played| played.asked.len()).sum();
-        to_stdout(&format!("\n{}\nnext: lab run {}\n", quiz.score(all), lesson.number));
+        say(&format!("\n{}\nnext: lab run {}\n", quiz.score(all), lesson.number));
         Ok(if quiz.right == all { Outcome::Holds } else { Outcome::Broken })
     }
 }
@@ -166,13 +166,13 @@ impl Quiz {
             let Some(row) = played.drawn.row(*step).filter(|_| !self.left) else { return };
             if told == 0 {
                 let variant = played.variant.as_ref().map(|name| format!(", {name}"));
-                to_stdout(&format!("{}{}\n\n", lesson.name, variant.unwrap_or_default()));
+                say(&format!("{}{}\n\n", lesson.name, variant.unwrap_or_default()));
             }
             if told > 0 && told < step - 1 {
-                to_stdout("\n");
+                say("\n");
             }
             for row in played.drawn.rows.iter().take(step - 1).skip(told) {
-                to_stdout(&rows::row(&played.drawn, &as_of_then(row), &self.style));
+                say(&rows::row(&played.drawn, &as_of_then(row), &self.style));
             }
             told = told.max(*step);
             // What comes of it later is told by the rows before the next question, if not now.
@@ -186,7 +186,7 @@ impl Quiz {
     fn put(&mut self, played: &Played, ask: &Ask, row: &Row, returned: Option<&Row>) {
         let asks = ask.asks.as_ref().map(|asks| format!("{asks}\n")).unwrap_or_default();
         let call = played.call(row);
-        to_stdout(&format!("\n{asks}{call} = ?\n"));
+        say(&format!("\n{asks}{call} = ?\n"));
         let truth = Truth::of(&played.drawn, row);
         let Some(line) = self.line() else {
             self.left = true;
@@ -204,30 +204,27 @@ impl Quiz {
             Some(Judged::Wrong) => "wrong".to_owned(),
             None => "no answer".to_owned(),
         };
-        to_stdout(&format!(
-            "{verdict}\n{}",
-            rows::row(&played.drawn, &as_of_then(row), &self.style)
-        ));
+        say(&format!("{verdict}\n{}", rows::row(&played.drawn, &as_of_then(row), &self.style)));
         if let Some(returned) = returned.filter(|returned| returned.step != row.step)
             && let Some(gave) = &truth.gave
         {
-            to_stdout(&format!("     in step {} it gives {}\n", returned.step, gave.text));
+            say(&format!("     in step {} it gives {}\n", returned.step, gave.text));
         }
-        to_stdout(&rows::paragraph(&ask.why, &self.style));
+        say(&rows::paragraph(&ask.why, &self.style));
     }
 
     /// What was answered; `None` if nobody answers any more.
     fn line(&mut self) -> Option<String> {
-        to_stdout("a number, 0, an error (ECONNREFUSED …), or `waits`: ");
+        say("a number, 0, an error (ECONNREFUSED …), or `waits`: ");
         let line = match self.answers.next(None) {
             answers::Answer::Line(line) if line != "q" => line,
             _ => {
-                to_stdout("\n");
+                say("\n");
                 return None;
             }
         };
         if !self.answers.are_typed() {
-            to_stdout(&format!("{}\n", line.replace(char::is_control, "?")));
+            say(&format!("{}\n", line.replace(char::is_control, "?")));
         }
         Some(line)
     }

@@ -21,7 +21,7 @@ use crate::tracer;
 
 use super::Outcome;
 use super::answers::{Answer, Answers};
-use super::output::{ColorChoice, Drawing, Format, to_stderr, to_stdout};
+use super::output::{ColorChoice, Drawing, Format, say, to_stderr};
 use super::record::{outcome, request};
 use super::run::{build, parts, scene, working_folder};
 
@@ -126,7 +126,7 @@ impl Table {
     }
 
     fn say(&self, text: &str) {
-        if self.aside { to_stderr(text) } else { to_stdout(text) }
+        if self.aside { to_stderr(text) } else { say(text) }
     }
 
     /// Tells the rest, and how it ended.

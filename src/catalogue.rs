@@ -7,7 +7,7 @@
 //! error with its line. Patterns stay text here, with their place ([`Lesson::error_at`]): what
 //! they mean is judged by those who match them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -58,12 +58,16 @@ impl Name {
 
     fn parse(folder: &str) -> Option<Name> {
         let (number, slug) = folder.split_once('-')?;
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let named = !slug.is_empty() && slug.chars().all(plain);
         let numbered = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
         let number = number.parse().ok()?;
-        (named && numbered).then(|| Name { number, whole: folder.into() })
+        (is_slug(slug) && numbered).then(|| Name { number, whole: folder.into() })
     }
+}
+
+/// Whether it is plain: `half-close`.
+fn is_slug(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !text.is_empty() && text.chars().all(plain)
 }
 
 impl Catalogue {
@@ -135,10 +139,24 @@ impl Catalogue {
         Lesson::read(&self.root, name)
     }
 
-    /// Reads every lesson; each that cannot be read is an error in its place, strays come last.
+    /// Reads every lesson; each that cannot be read is an error in its place, strays come last. So is one that has the id of
+    /// another before it.
     pub fn read_all(&self) -> Vec<Result<Lesson>> {
-        let strays = self.strays.iter().map(|folder| Err(self.stray(folder)));
-        self.names.iter().map(|name| self.read(name)).chain(strays).collect()
+        let mut ids: HashMap<String, String> = HashMap::new();
+        let mut alone = |lesson: Lesson| match ids.get(&lesson.id) {
+            Some(other) => {
+                let why = format!("{other} has the id `{}` too: give this one another", lesson.id);
+                Err(Error::Lesson { path: lesson.file, line: 1, why })
+            }
+            None => {
+                ids.insert(lesson.id.clone(), lesson.name.clone());
+                Ok(lesson)
+            }
+        };
+        let lessons = self.names.iter().map(|name| self.read(name).and_then(&mut alone));
+        let mut all: Vec<_> = lessons.collect();
+        all.extend(self.strays.iter().map(|folder| Err(self.stray(folder))));
+        all
     }
 
     fn in_range(&self, wanted: &str, first: &str, last: &str) -> Result<Vec<&Name>> {
@@ -213,6 +231,8 @@ fn one_of<'a>(wanted: &str, found: Vec<&'a Name>) -> Result<Vec<&'a Name>> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
     pub number: u32,
+    /// What it is known by when its folder has another name or number: `half-close`.
+    pub id: String,
     /// The whole name, which is the folder's: `12-half-close`.
     pub name: String,
     /// The lesson's folder.
@@ -621,6 +641,7 @@ impl Lesson {
         }));
         let mut lesson = Lesson {
             number: name.number,
+            id: written.id.as_ref().map_or(name.slug(), |id| id.as_ref()).to_owned(),
             name: name.whole.clone(),
             folder: root.join("lessons").join(&name.whole),
             title: written.title,
@@ -644,6 +665,10 @@ impl Lesson {
         lesson.rules =
             written.rule.into_iter().map(|rule| lesson.rule(rule)).collect::<Result<_>>()?;
         lesson.check(written.grades.as_ref())?;
+        if let Some(id) = written.id.filter(|id| !is_slug(id.as_ref())) {
+            let why = format!("the id `{}` must be plain, like half-close", id.as_ref());
+            return Err(lesson.error_at(&id, why));
+        }
         Ok(lesson)
     }
 
@@ -841,6 +866,7 @@ fn step_error(error: &Error) -> String {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
+    id: Option<Spanned<String>>,
     title: String,
     minutes: u32,
     #[serde(default)]
@@ -1175,6 +1201,28 @@ hints   = ["…", "…", "…"]
             let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
             assert_eq!(found(&SOME, wanted), Ok(names), "{wanted}");
         }
+    }
+
+    #[test]
+    fn a_lesson_is_known_by_its_slug_or_by_the_id_it_was_given() {
+        assert_eq!(parse(PLAIN).unwrap().id, "one-shot");
+        assert_eq!(parse(&format!("id = \"greeting\"\n{PLAIN}")).unwrap().id, "greeting");
+        assert_eq!(
+            message(&format!("id = \"Greeting 1\"\n{PLAIN}")),
+            "lessons/01-one-shot/lesson.toml:1: the id `Greeting 1` must be plain, like half-close"
+        );
+        let lab = tempfile::tempdir().unwrap();
+        for folder in ["01-one", "02-one"] {
+            let folder = lab.path().join("lessons").join(folder);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("lesson.toml"), PLAIN).unwrap();
+        }
+        let all = Catalogue::open(lab.path()).unwrap().read_all();
+        assert!(all[0].is_ok());
+        assert_eq!(
+            all[1].as_ref().unwrap_err().to_string(),
+            "lessons/02-one/lesson.toml:1: 01-one has the id `one` too: give this one another"
+        );
     }
 
     #[test]

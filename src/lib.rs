@@ -28,6 +28,7 @@ pub mod render;
 
 pub mod cargo;
 pub mod catalogue;
+pub mod progress;
 pub mod sandbox;
 pub mod tracer;
 pub mod wire;

@@ -8,6 +8,7 @@ mod audit;
 mod check;
 mod doctor;
 mod explain;
+mod home;
 mod list;
 mod output;
 mod pages;

@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use socket_lab::event::Recording;
 use socket_lab::render::sockets::{Tool, sockets};
-use socket_lab::render::{json as file, pcapng, strace, text};
+use socket_lab::render::{html, json as file, mermaid, pcapng, strace, svg, text};
 use socket_lab::timeline::timeline;
 
 mod deny;
@@ -21,7 +21,7 @@ const FIXTURE: &str = include_str!("fixtures/half-close.json");
 
 #[test]
 fn it_starts_no_program_and_traces_nothing() {
-    for format in ["text", "ascii", "json", "jsonl", "pcapng", "strace"] {
+    for format in ["text", "ascii", "json", "jsonl", "svg", "html", "mermaid", "pcapng", "strace"] {
         let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
         lab.args(["show", "tests/fixtures/half-close.json", "--as", format]);
         lab.current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -125,6 +125,9 @@ fn draw(recording: &Recording) {
     }
     sockets(&timeline, Tool::Ss);
     strace::recording(recording);
+    svg::svg(&timeline);
+    html::html(&timeline);
+    mermaid::mermaid(&timeline);
     file::write(recording);
     recording.events.iter().map(file::jsonl).for_each(drop);
     pcapng::pcapng(recording, &timeline);

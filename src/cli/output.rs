@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::error::{Error, Result};
 use crate::event::Recording;
 use crate::pattern::CallPattern;
-use crate::render::{json, mermaid, pcapng, sockets, strace, svg, text};
+use crate::render::{html, json, mermaid, pcapng, sockets, strace, svg, text};
 use crate::timeline::timeline;
 
 /// When to use colour.
@@ -62,6 +62,8 @@ pub enum Format {
     Svg,
     /// The same as text for mermaid
     Mermaid,
+    /// One page that plays it step by step in a browser
+    Html,
     /// The packets, for Wireshark, with the calls as comments
     Pcapng,
     /// In strace's notation
@@ -140,6 +142,7 @@ impl Drawing {
             Format::Jsonl => {
                 recording.events.iter().map(|event| json::jsonl(event) + "\n").collect()
             }
+            Format::Html => html::html(&timeline(recording)),
             Format::Strace => strace::recording(recording),
             Format::Svg => svg::svg(&timeline(recording)),
             Format::Mermaid => mermaid::mermaid(&timeline(recording)),

@@ -4,6 +4,7 @@
 //! strace's notation and the frames of pcapng are the exceptions: they are for other people's tools, and draw the
 //! recording itself.
 
+pub mod html;
 pub mod json;
 pub mod mermaid;
 pub mod pcapng;

@@ -55,12 +55,13 @@ pub fn sockets(timeline: &Timeline, tool: Tool) -> String {
     out
 }
 
-const SS: [&str; 7] =
+pub(super) const SS: [&str; 7] =
     ["Netid", "State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port", "Process"];
 const NETSTAT: [&str; 7] =
     ["Proto", "Recv-Q", "Send-Q", "Local Address", "Foreign Address", "State", "Program name"];
 
-fn ss(socket: &SocketLine) -> [String; 7] {
+/// A socket in the columns of [`SS`].
+pub(super) fn ss(socket: &SocketLine) -> [String; 7] {
     // ss has two names of its own.
     let state = match socket.state.as_str() {
         "ESTABLISHED" => "ESTAB",

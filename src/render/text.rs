@@ -183,6 +183,14 @@ impl Page {
 }
 
 fn head(page: &mut Page, timeline: &Timeline) {
+    for (words, paint) in heading(timeline) {
+        page.words(&words, paint);
+    }
+    page.line(Vec::new());
+}
+
+/// What was played and how, a line each.
+pub(super) fn heading(timeline: &Timeline) -> Vec<(String, Paint)> {
     let order = match (timeline.schedule, timeline.seed) {
         (Schedule::Lockstep, _) => "one at a time, each until it waits".into(),
         (Schedule::Free, _) => "all at once: the order may differ the next time".into(),
@@ -190,26 +198,27 @@ fn head(page: &mut Page, timeline: &Timeline) {
         (Schedule::Random, None) => "one at a time, any next".to_owned(),
         (Schedule::Chosen, _) => "one call at a time, in an order that was chosen".into(),
     };
+    let mut lines = Vec::new();
     match &timeline.lesson {
         Some(lesson) => {
             // The plain demo needs no name.
             let named = timeline.scenario.iter().filter(|name| *name != "demo");
             let scenario: String = named.map(|name| format!(", {name}")).collect();
-            page.words(&format!("{lesson}{scenario}: {order}"), Paint::Role);
+            lines.push((format!("{lesson}{scenario}: {order}"), Paint::Role));
         }
         None => {
             for role in timeline.roles.iter().filter(|role| !role.command.is_empty()) {
                 let command: Vec<String> = role.command.iter().map(|word| shown(word)).collect();
-                page.words(&format!("{}: {}", role.name, command.join(" ")), Paint::Role);
+                lines.push((format!("{}: {}", role.name, command.join(" ")), Paint::Role));
             }
-            page.words(&order, Paint::Quiet);
+            lines.push((order, Paint::Quiet));
         }
     }
     if !timeline.isolation.lacking.is_empty() {
         let lacking = timeline.isolation.lacking.join(", ");
-        page.words(&format!("not isolated: this machine lacks {lacking}"), Paint::Waiting);
+        lines.push((format!("not isolated: this machine lacks {lacking}"), Paint::Waiting));
     }
-    page.line(Vec::new());
+    lines
 }
 
 /// A word of a command as a shell would take it back.
@@ -473,14 +482,14 @@ pub(super) fn brought(row: &Row, ascii: bool) -> Vec<(String, Paint)> {
 
 /// Whether a role runs, waits or is not there, as far as its rows tell.
 #[derive(Clone, Debug, Default)]
-struct Life {
+pub(super) struct Life {
     /// Of each thread that is alive, whether it waits; with the process it belongs to.
     threads: BTreeMap<u32, (u32, bool)>,
 }
 
 impl Life {
     /// Takes in what is so from this row on.
-    fn before(&mut self, row: &Row) {
+    pub(super) fn before(&mut self, row: &Row) {
         let waits = matches!(row.kind, RowKind::Waits { .. });
         // What happens *to* a thread that waits does not wake it.
         let passive = matches!(row.kind, RowKind::Signal | RowKind::Killed);
@@ -494,7 +503,7 @@ impl Life {
     }
 
     /// Takes in what is so after this row.
-    fn after(&mut self, row: &Row) {
+    pub(super) fn after(&mut self, row: &Row) {
         match row.kind {
             RowKind::Exit => {
                 let leads = self.threads.iter().find(|(_, (process, _))| *process == row.process);
@@ -509,7 +518,7 @@ impl Life {
         }
     }
 
-    fn bar(&self, ascii: bool) -> (&'static str, Paint) {
+    pub(super) fn bar(&self, ascii: bool) -> (&'static str, Paint) {
         match (self.threads.is_empty(), self.threads.values().all(|(_, waiting)| *waiting), ascii) {
             (true, ..) => (" ", Paint::Plain),
             (_, true, false) => ("┊", Paint::Waiting),
@@ -522,7 +531,15 @@ impl Life {
 
 pub(super) fn foot(page: &mut Page, timeline: &Timeline) {
     page.line(Vec::new());
+    for (words, paint) in ending(timeline) {
+        page.words(&words, paint);
+    }
+}
+
+/// How it all ended, a line each.
+pub(super) fn ending(timeline: &Timeline) -> Vec<(String, Paint)> {
     let end = &timeline.end;
+    let mut lines = Vec::new();
     for (role, how) in &end.roles {
         // Those who wait at the end are spoken of below.
         let waits = end.waiting.iter().any(|wait| wait.role == *role);
@@ -536,7 +553,7 @@ pub(super) fn foot(page: &mut Page, timeline: &Timeline) {
                 ("never started: what it waits for did not happen".to_owned(), Paint::Failure)
             }
         };
-        page.words(&format!("{role} {text}"), paint);
+        lines.push((format!("{role} {text}"), paint));
     }
     match &end.reason {
         Reason::Finished => {}
@@ -548,10 +565,10 @@ pub(super) fn foot(page: &mut Page, timeline: &Timeline) {
                 let call = &wait.call;
                 let whom = whom(timeline, wait);
                 let step = step(wait);
-                page.words(
-                    &format!("{who} {verb}: {call} waits {whom}{step}; the lab ended it"),
+                lines.push((
+                    format!("{who} {verb}: {call} waits {whom}{step}; the lab ended it"),
                     Paint::Waiting,
-                );
+                ));
             }
         }
         Reason::Deadlock => {
@@ -564,11 +581,14 @@ pub(super) fn foot(page: &mut Page, timeline: &Timeline) {
                     format!("{who} waits in {} {whom}{}", wait.call, step(wait))
                 })
                 .collect();
-            page.words(&format!("deadlock: {}", chain.join("; ")), Paint::Failure);
+            lines.push((format!("deadlock: {}", chain.join("; ")), Paint::Failure));
         }
-        Reason::Limit { what } => page.words(&format!("the lab ended it: {what}"), Paint::Failure),
-        Reason::Interrupted => page.words("interrupted: the recording ends here", Paint::Failure),
+        Reason::Limit { what } => lines.push((format!("the lab ended it: {what}"), Paint::Failure)),
+        Reason::Interrupted => {
+            lines.push(("interrupted: the recording ends here".to_owned(), Paint::Failure));
+        }
     }
+    lines
 }
 
 fn step(wait: &Wait) -> String {

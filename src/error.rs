@@ -86,7 +86,9 @@ impl Error {
                 "lab doctor".into()
             }
             Error::NoLesson { nearest: None, .. } => "lab list".into(),
-            Error::NoLab { .. } => "cd into your copy of the lab first".into(),
+            Error::NoLab { .. } => {
+                "lab init DIR makes a copy of the lessons; or cd into yours".into()
+            }
             Error::CannotStart { program, obstacle } => return obstacle.next(program),
             Error::NoCargo { errno: Errno::ENOENT, .. } => {
                 "install Rust as https://rustup.rs says".into()

@@ -10,6 +10,8 @@
 //!
 //! A solved lesson stays solved, whatever a later check finds.
 
+pub mod backups;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};

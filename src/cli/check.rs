@@ -14,7 +14,7 @@ use crate::scenario::Plan;
 use crate::tracer::weather::Weather;
 
 use super::Outcome;
-use super::home::Home;
+use super::home::{Home, PackOption};
 use super::output::{self, ColorChoice, to_stdout};
 use super::predictor::Predictor;
 use super::run::build;
@@ -45,6 +45,8 @@ pub struct Check {
     /// Only this scenario: its name or a part of it
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
+    #[command(flatten)]
+    pack: PackOption,
     /// Which faults it meets after fair weather: `none`, one by name, or all that the lesson asks for
     #[arg(long, value_name = "NAME|none|all", default_value = "all")]
     weather: String,
@@ -84,7 +86,7 @@ impl Check {
         if let Some(path) = &self.output {
             output::can_write(path)?;
         }
-        let home = Home::open()?;
+        let home = Home::open(self.pack.pack.as_deref())?;
         home.can_record()?;
         let lessons = self.lessons(&home)?;
         let live = self.format == Format::Text && self.output.is_none();
@@ -104,6 +106,10 @@ impl Check {
         }
         if report.lessons.len() > 1 {
             say(verdict::summary(&report, paint));
+        }
+        if live {
+            let again = lessons.first().map(|lesson| self.replay(lesson)).unwrap_or_default();
+            to_stdout(&home.after_check(&lessons, &report, &again)?);
         }
         let told = match self.format {
             Format::Text => text,
@@ -130,16 +136,7 @@ impl Check {
             return Ok(all.into_iter().filter(|lesson| lesson.is_graded()).collect());
         }
         if self.lessons.is_empty() {
-            let exercises = home.exercises();
-            let current = home.current(&exercises, &home.progress()?);
-            // Once all are done, the last one is as good as any.
-            return match current.or_else(|| exercises.last().cloned()) {
-                Some(lesson) => Ok(vec![lesson]),
-                None => Err(Error::Usage {
-                    why: "there is no lesson to check".into(),
-                    next: "lab list".into(),
-                }),
-            };
+            return Ok(vec![home.one_or_current(None)?]);
         }
         let mut lessons: Vec<Lesson> = Vec::new();
         for wanted in &self.lessons {
@@ -222,7 +219,9 @@ impl Check {
     /// The command that makes this check again.
     fn replay(&self, lesson: &Lesson) -> String {
         let bin = self.bin.iter().map(|command| ("--bin", command));
+        let pack = self.pack.pack.as_ref().map(|pack| pack.to_string_lossy().into_owned());
         let programs = bin.chain(self.role.iter().map(|command| ("--role", command)));
+        let programs = programs.chain(pack.iter().map(|pack| ("--pack", pack)));
         programs.fold(format!("lab check {}", lesson.number), |all, (option, command)| {
             format!("{all} {option} {}", shell_words::quote(command))
         })

@@ -165,6 +165,6 @@ mod tests {
         let narrow = "  02-server-that-stays  given-up   20 min\n> 10-thread-per-client  started    20 min\n";
         assert_eq!(table(&lines, 40), narrow);
         assert!(table(&lines, 120).contains("  每个客户端一个线程 and a long title besides\n"));
-        assert!(table(&lines, 60).contains("  每个客户…\n"), "{}", table(&lines, 60));
+        assert!(table(&lines, 60).contains("  每个客户端一个线…\n"), "{}", table(&lines, 60));
     }
 }

@@ -89,21 +89,14 @@ impl Locked {
         let new = self.backups().join("new");
         // What a killed lab left here was of no use to anybody.
         let _ = fs::remove_dir_all(&new);
-        for saved in files {
-            let folder = new.join(&saved.lesson);
-            fs::create_dir_all(&folder).map_err(|error| Error::file("make", &folder, &error))?;
-            replace(&folder.join(&saved.name), &saved.bytes, Some(saved.mode | 0o600))?;
-        }
-        let line = |saved: &Saved| Line {
-            lesson: saved.lesson.clone(),
-            name: saved.name.clone(),
-            mode: format!("{:o}", saved.mode),
-        };
-        let file = files.iter().map(line).collect();
-        write(&new, &Page { version: VERSION, before: before.into(), undone: false, file })?;
         let path = self.backups().join(number.to_string());
-        fs::rename(&new, &path).map_err(|error| Error::file("write", &path, &error))?;
-        Ok(number)
+        let kept = keep(&new, before, files).and_then(|()| {
+            fs::rename(&new, &path).map_err(|error| Error::file("write", &path, &error))
+        });
+        if kept.is_err() {
+            let _ = fs::remove_dir_all(&new);
+        }
+        kept.map(|()| number)
     }
 
     /// The backup of this number; without one, the newest that an undo would bring back: one of a reset, not undone yet.
@@ -165,6 +158,21 @@ impl Locked {
         let files = page.file.into_iter().map(saved).collect::<Result<_>>()?;
         Ok(Backup { number, before: page.before, undone: page.undone, files })
     }
+}
+
+fn keep(folder: &Path, before: &str, files: &[Saved]) -> Result<()> {
+    for saved in files {
+        let folder = folder.join(&saved.lesson);
+        fs::create_dir_all(&folder).map_err(|error| Error::file("make", &folder, &error))?;
+        replace(&folder.join(&saved.name), &saved.bytes, Some(saved.mode | 0o600))?;
+    }
+    let line = |saved: &Saved| Line {
+        lesson: saved.lesson.clone(),
+        name: saved.name.clone(),
+        mode: format!("{:o}", saved.mode),
+    };
+    let file = files.iter().map(line).collect();
+    write(folder, &Page { version: VERSION, before: before.into(), undone: false, file })
 }
 
 fn page(folder: &Path) -> Result<Page> {

@@ -2,14 +2,14 @@
 
 use clap::Args;
 
-use crate::catalogue::{self, Catalogue, Lesson};
+use crate::catalogue::Lesson;
 use crate::error::{Error, Result};
 use crate::grade::{self, Check, Expect};
 use crate::tracer::weather::Weather;
 
 use super::Outcome;
+use super::home::Home;
 use super::output::to_stdout;
-use super::run::working_folder;
 
 #[derive(Args)]
 pub struct Explain {
@@ -20,8 +20,8 @@ pub struct Explain {
 
 impl Explain {
     pub fn go(&self) -> Result<Outcome> {
-        let catalogue = Catalogue::open(&catalogue::root(&working_folder()?)?)?;
-        let lessons = catalogue.read_all().into_iter().collect::<Result<Vec<_>>>()?;
+        let lessons =
+            Home::open(None)?.catalogue.read_all().into_iter().collect::<Result<Vec<_>>>()?;
         let mut graded = Vec::new();
         for lesson in lessons {
             let rules = lesson.grading()?;

@@ -8,6 +8,9 @@ mod audit;
 mod check;
 mod doctor;
 mod explain;
+mod hint;
+mod home;
+mod init;
 mod list;
 mod output;
 mod pages;
@@ -15,8 +18,10 @@ mod predict;
 mod predictor;
 mod record;
 mod request;
+mod reset;
 mod run;
 mod show;
+mod solution;
 mod step;
 mod trace;
 mod usage;
@@ -51,6 +56,18 @@ enum Command {
     Trace(trace::Trace),
     /// Grade a program by what it did
     Check(check::Check),
+    /// Give the next hint for a lesson
+    Hint(hint::Hint),
+    /// Show a solution, and how it differs from yours
+    Solution(solution::Solution),
+    /// Put shipped exercises back, with a backup of yours
+    Reset(reset::Reset),
+    /// Bring back what the last reset replaced
+    Undo(reset::Undo),
+    /// Make a copy of the lessons that is yours
+    Init(init::Init),
+    /// Bring your copy up to date, without touching what you changed
+    Update(init::Update),
     /// Say what a rule or a weather is, and which lessons use it
     Explain(explain::Explain),
     /// Hold lessons to their own rules: for authors
@@ -114,6 +131,12 @@ fn dispatch(lab: Lab) -> Result<Outcome> {
         Some(Command::Predict(predict)) => predict.go(lab.color),
         Some(Command::Trace(trace)) => trace.go(lab.color),
         Some(Command::Check(check)) => check.go(lab.color),
+        Some(Command::Hint(hint)) => hint.go(),
+        Some(Command::Solution(solution)) => solution.go(lab.color),
+        Some(Command::Reset(reset)) => reset.go(),
+        Some(Command::Undo(undo)) => undo.go(),
+        Some(Command::Init(init)) => init.go(),
+        Some(Command::Update(update)) => update.go(lab.color),
         Some(Command::Explain(explain)) => explain.go(),
         Some(Command::Audit(audit)) => audit.go(lab.color),
         Some(Command::Show(show)) => show.go(lab.color),

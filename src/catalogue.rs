@@ -7,17 +7,18 @@
 //! error with its line. Patterns stay text here, with their place ([`Lesson::error_at`]): what
 //! they mean is judged by those who match them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::{fs, io};
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::error::{Error, Result, did_you_mean};
 use crate::grade::{self, About, Check, Question};
+use crate::pack::Pack;
 use crate::pattern::CallPattern;
 use crate::scenario::texts::Template;
 use crate::scenario::{self, Place, Plan};
@@ -36,6 +37,7 @@ pub fn root(from: &Path) -> Result<PathBuf> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalogue {
     root: PathBuf,
+    pack: Pack,
     /// In order of number, then name.
     names: Vec<Name>,
     /// Folders with a lesson.toml whose name is not `NN-slug`.
@@ -58,26 +60,28 @@ impl Name {
 
     fn parse(folder: &str) -> Option<Name> {
         let (number, slug) = folder.split_once('-')?;
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let named = !slug.is_empty() && slug.chars().all(plain);
         let numbered = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
         let number = number.parse().ok()?;
-        (named && numbered).then(|| Name { number, whole: folder.into() })
+        (is_slug(slug) && numbered).then(|| Name { number, whole: folder.into() })
     }
 }
 
+/// Whether it is plain: `half-close`.
+fn is_slug(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !text.is_empty() && text.chars().all(plain)
+}
+
 impl Catalogue {
-    /// Reads the folder names below `root/lessons`; those without a lesson.toml (the kit) are none.
+    /// The lessons below `root/lessons`, which are their own pack. Folders without a lesson.toml (the kit) are none.
     pub fn open(root: &Path) -> Result<Catalogue> {
-        let lessons = root.join("lessons");
-        let failed = |error: io::Error| Error::file("read", &lessons, &error);
+        Catalogue::of(root, Pack::Folder(root.to_path_buf()))
+    }
+
+    /// The lessons of a pack, worked on below `root/lessons`.
+    pub fn of(root: &Path, pack: Pack) -> Result<Catalogue> {
         let (mut names, mut strays) = (Vec::new(), Vec::new());
-        for entry in fs::read_dir(&lessons).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            if !entry.path().join("lesson.toml").is_file() {
-                continue;
-            }
-            let folder = entry.file_name().to_string_lossy().into_owned();
+        for folder in pack.folders()? {
             match Name::parse(&folder) {
                 Some(name) => names.push(name),
                 None => strays.push(folder),
@@ -85,7 +89,12 @@ impl Catalogue {
         }
         names.sort();
         strays.sort();
-        Ok(Catalogue { root: root.to_path_buf(), names, strays })
+        Ok(Catalogue { root: root.to_path_buf(), pack, names, strays })
+    }
+
+    /// Where the lessons come from.
+    pub fn pack(&self) -> &Pack {
+        &self.pack
     }
 
     /// The lab's root folder.
@@ -132,13 +141,27 @@ impl Catalogue {
 
     /// Reads and checks one lesson's file.
     pub fn read(&self, name: &Name) -> Result<Lesson> {
-        Lesson::read(&self.root, name)
+        Lesson::read(&self.root, &self.pack, name)
     }
 
-    /// Reads every lesson; each that cannot be read is an error in its place, strays come last.
+    /// Reads every lesson; each that cannot be read is an error in its place, strays come last. So is one that has the id of
+    /// another before it.
     pub fn read_all(&self) -> Vec<Result<Lesson>> {
-        let strays = self.strays.iter().map(|folder| Err(self.stray(folder)));
-        self.names.iter().map(|name| self.read(name)).chain(strays).collect()
+        let mut ids: HashMap<String, String> = HashMap::new();
+        let mut alone = |lesson: Lesson| match ids.get(&lesson.id) {
+            Some(other) => {
+                let why = format!("{other} has the id `{}` too: give this one another", lesson.id);
+                Err(Error::Lesson { path: lesson.file, line: 1, why })
+            }
+            None => {
+                ids.insert(lesson.id.clone(), lesson.name.clone());
+                Ok(lesson)
+            }
+        };
+        let lessons = self.names.iter().map(|name| self.read(name).and_then(&mut alone));
+        let mut all: Vec<_> = lessons.collect();
+        all.extend(self.strays.iter().map(|folder| Err(self.stray(folder))));
+        all
     }
 
     fn in_range(&self, wanted: &str, first: &str, last: &str) -> Result<Vec<&Name>> {
@@ -213,10 +236,13 @@ fn one_of<'a>(wanted: &str, found: Vec<&'a Name>) -> Result<Vec<&'a Name>> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
     pub number: u32,
+    /// What it is known by when its folder has another name or number: `half-close`.
+    pub id: String,
     /// The whole name, which is the folder's: `12-half-close`.
     pub name: String,
-    /// The lesson's folder.
+    /// Where the learner works on it; what it consists of is the pack's to say ([`Lesson::shipped`]).
     pub folder: PathBuf,
+    pub pack: Pack,
     pub title: String,
     /// How long it takes a learner, in minutes.
     pub minutes: u32,
@@ -418,6 +444,24 @@ impl Lesson {
         (self.folder.clone(), Path::new("lessons").join(&self.name))
     }
 
+    /// The file that the learner works on.
+    pub fn exercise_file(&self) -> &'static str {
+        if self.prediction.is_some() { "predict.toml" } else { "exercise.rs" }
+    }
+
+    /// One of its files as it is shipped: `demo.rs`, `solutions/std.rs`; `None` if there is none.
+    pub fn shipped(&self, file: &str) -> Result<Option<Vec<u8>>> {
+        self.pack.read(&format!("{}/{file}", self.name))
+    }
+
+    /// The solutions, the one that is nearest to the exercise first: `solutions/nix.rs`.
+    pub fn solutions(&self) -> Result<Vec<String>> {
+        let mut all = self.pack.files(&self.name)?;
+        all.retain(|file| file.starts_with("solutions/"));
+        all.sort_by_key(|file| file != "solutions/nix.rs");
+        Ok(all)
+    }
+
     /// The name of the lesson's cargo package.
     pub fn package(&self) -> String {
         format!("lesson-{}", self.name)
@@ -588,14 +632,26 @@ impl Lesson {
         Error::Lesson { path: self.file.clone(), line, why: why.into() }
     }
 
-    fn read(root: &Path, name: &Name) -> Result<Lesson> {
-        let file = Path::new("lessons").join(&name.whole).join("lesson.toml");
-        let source = fs::read_to_string(root.join(&file))
-            .map_err(|error| Error::file("read", &file, &error))?;
-        Lesson::parse(root, name, file, source)
+    fn read(root: &Path, pack: &Pack, name: &Name) -> Result<Lesson> {
+        let path = format!("{}/lesson.toml", name.whole);
+        let file = match pack {
+            Pack::Folder(other) if other != root => other.join("lessons").join(&path),
+            _ => Path::new("lessons").join(&path),
+        };
+        let failed = |error: io::Error| Error::file("read", &file, &error);
+        let bytes = pack.read(&path)?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+        let not_text = |error| failed(io::Error::new(io::ErrorKind::InvalidData, error));
+        let source = String::from_utf8(bytes).map_err(not_text)?;
+        Lesson::parse(root, pack, name, file, source)
     }
 
-    fn parse(root: &Path, name: &Name, file: PathBuf, source: String) -> Result<Lesson> {
+    fn parse(
+        root: &Path,
+        pack: &Pack,
+        name: &Name,
+        file: PathBuf,
+        source: String,
+    ) -> Result<Lesson> {
         let written: Written = match toml::from_str(&source) {
             Ok(written) => written,
             Err(error) => {
@@ -626,8 +682,10 @@ impl Lesson {
         }));
         let mut lesson = Lesson {
             number: name.number,
+            id: written.id.as_ref().map_or(name.slug(), |id| id.as_ref()).to_owned(),
             name: name.whole.clone(),
             folder: root.join("lessons").join(&name.whole),
+            pack: pack.clone(),
             title: written.title,
             minutes: written.minutes,
             covers: written.covers,
@@ -649,6 +707,10 @@ impl Lesson {
         lesson.rules =
             written.rule.into_iter().map(|rule| lesson.rule(rule)).collect::<Result<_>>()?;
         lesson.check(written.grades.as_ref())?;
+        if let Some(id) = written.id.filter(|id| !is_slug(id.as_ref())) {
+            let why = format!("the id `{}` must be plain, like half-close", id.as_ref());
+            return Err(lesson.error_at(&id, why));
+        }
         Ok(lesson)
     }
 
@@ -787,7 +849,7 @@ impl Lesson {
                 return Err(self.error_at(after, why));
             }
             let program = demo.program.as_ref();
-            if program != "demo.rs" && !self.folder.join(program).is_file() {
+            if program != "demo.rs" && !self.pack.has(&format!("{}/{program}", self.name)) {
                 let why = format!("the lesson has no file `{program}`");
                 return Err(self.error_at(&demo.program, why));
             }
@@ -846,6 +908,7 @@ fn step_error(error: &Error) -> String {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
+    id: Option<Spanned<String>>,
     title: String,
     minutes: u32,
     #[serde(default)]
@@ -938,6 +1001,8 @@ fn line(source: &str, span: Range<usize>) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// The smallest file that is right.
@@ -984,7 +1049,8 @@ hints   = ["…", "…", "…"]
 
     fn parse(source: &str) -> Result<Lesson> {
         let file = PathBuf::from("lessons/01-one-shot/lesson.toml");
-        Lesson::parse(Path::new("/lab"), &name("01-one-shot"), file, source.into())
+        let pack = Pack::Folder("/lab".into());
+        Lesson::parse(Path::new("/lab"), &pack, &name("01-one-shot"), file, source.into())
     }
 
     fn message(source: &str) -> String {
@@ -993,7 +1059,8 @@ hints   = ["…", "…", "…"]
 
     fn catalogue(names: &[&str]) -> Catalogue {
         let names = names.iter().map(|whole| name(whole)).collect();
-        Catalogue { root: "/lab".into(), names, strays: vec!["Half_Done".into()] }
+        let pack = Pack::Folder("/lab".into());
+        Catalogue { root: "/lab".into(), pack, names, strays: vec!["Half_Done".into()] }
     }
 
     fn found(names: &[&str], wanted: &str) -> std::result::Result<Vec<String>, String> {
@@ -1180,6 +1247,28 @@ hints   = ["…", "…", "…"]
             let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
             assert_eq!(found(&SOME, wanted), Ok(names), "{wanted}");
         }
+    }
+
+    #[test]
+    fn a_lesson_is_known_by_its_slug_or_by_the_id_it_was_given() {
+        assert_eq!(parse(PLAIN).unwrap().id, "one-shot");
+        assert_eq!(parse(&format!("id = \"greeting\"\n{PLAIN}")).unwrap().id, "greeting");
+        assert_eq!(
+            message(&format!("id = \"Greeting 1\"\n{PLAIN}")),
+            "lessons/01-one-shot/lesson.toml:1: the id `Greeting 1` must be plain, like half-close"
+        );
+        let lab = tempfile::tempdir().unwrap();
+        for folder in ["01-one", "02-one"] {
+            let folder = lab.path().join("lessons").join(folder);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("lesson.toml"), PLAIN).unwrap();
+        }
+        let all = Catalogue::open(lab.path()).unwrap().read_all();
+        assert!(all[0].is_ok());
+        assert_eq!(
+            all[1].as_ref().unwrap_err().to_string(),
+            "lessons/02-one/lesson.toml:1: 01-one has the id `one` too: give this one another"
+        );
     }
 
     #[test]

@@ -39,6 +39,10 @@ pub enum Error {
     Report { path: PathBuf, why: String },
     /// A report of a newer program.
     NewerReport { path: PathBuf, version: u64 },
+    /// The learner's progress cannot be read.
+    Progress { path: PathBuf, line: usize, why: String },
+    /// The progress was written by a newer lab.
+    NewerProgress { path: PathBuf, version: u64, reads: u64 },
     /// cargo could not build a lesson's program: its diagnostics went to stderr already.
     Build { what: String },
     /// The command line holds something that clap cannot judge.
@@ -86,7 +90,9 @@ impl Error {
                 "lab doctor".into()
             }
             Error::NoLesson { nearest: None, .. } => "lab list".into(),
-            Error::NoLab { .. } => "cd into your copy of the lab first".into(),
+            Error::NoLab { .. } => {
+                "lab init DIR makes a copy of the lessons; or cd into yours".into()
+            }
             Error::CannotStart { program, obstacle } => return obstacle.next(program),
             Error::NoCargo { errno: Errno::ENOENT, .. } => {
                 "install Rust as https://rustup.rs says".into()
@@ -94,8 +100,16 @@ impl Error {
             Error::File { doing: "write", path, why } if why.ends_with("(ENOENT)") => {
                 format!("mkdir -p {}", path.parent()?.display())
             }
+            Error::File { doing: "write" | "make", path, why } if why.ends_with("(ENOSPC)") => {
+                format!("make room: df -h {}", path.parent()?.display())
+            }
+            Error::Progress { path, .. } => {
+                format!("mend it, or put it away: mv {0} {0}.old", path.display())
+            }
             Error::Report { .. } => "lab check --all --as json -o STUDENT.json".into(),
-            Error::NewerReport { .. } | Error::NewerRecording { .. } => {
+            Error::NewerRecording { .. }
+            | Error::NewerReport { .. }
+            | Error::NewerProgress { .. } => {
                 "cargo install --path . to bring lab up to date".into()
             }
             Error::Recording { .. } => "record it again: lab trace --as json -o FILE -- CMD".into(),
@@ -147,6 +161,12 @@ impl fmt::Display for Error {
                 "{} is a recording of version {version}; this lab reads up to version {}",
                 path.display(),
                 crate::event::VERSION
+            ),
+            Error::Progress { path, line, why } => write!(f, "{}:{line}: {why}", path.display()),
+            Error::NewerProgress { path, version, reads } => write!(
+                f,
+                "{} is of version {version}; this lab reads up to version {reads}",
+                path.display()
             ),
             Error::Report { path, why } => {
                 write!(f, "{} is no report of lab check: {why}", path.display())
@@ -272,6 +292,17 @@ mod tests {
             Error::NewerRecording { path: "run.json".into(), version: 7 },
             Error::Report { path: "ada.json".into(), why: "missing field `version`".into() },
             Error::NewerReport { path: "ada.json".into(), version: 7 },
+            Error::file(
+                "write",
+                Path::new(".lab/progress.toml"),
+                &io::Error::from_raw_os_error(libc::ENOSPC),
+            ),
+            Error::Progress {
+                path: ".lab/progress.toml".into(),
+                line: 3,
+                why: "unknown field `stat`".into(),
+            },
+            Error::NewerProgress { path: ".lab/progress.toml".into(), version: 2, reads: 1 },
             Error::Build { what: "12-half-close".into() },
             Error::Usage {
                 why: "there is no program to trace".into(),
@@ -312,6 +343,8 @@ mod tests {
                 | Error::NewerRecording { .. }
                 | Error::Report { .. }
                 | Error::NewerReport { .. }
+                | Error::Progress { .. }
+                | Error::NewerProgress { .. }
                 | Error::Build { .. }
                 | Error::Usage { .. }
                 | Error::Told { .. }

@@ -26,11 +26,16 @@ pub mod grade;
 
 pub mod render;
 
+pub mod pack;
+
 pub mod cargo;
 pub mod catalogue;
+pub mod progress;
 pub mod sandbox;
 pub mod tracer;
 pub mod wire;
+
+pub mod copy;
 
 pub mod play;
 

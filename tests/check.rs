@@ -43,6 +43,8 @@ fn root() -> &'static Path {
 fn command(args: &[&str]) -> Command {
     let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
     lab.args(args).current_dir(root()).stdin(Stdio::null());
+    // What tests solve is nobody's progress.
+    lab.env("LAB_STATE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("state"));
     lab
 }
 

@@ -43,6 +43,12 @@ fn each_command_explains_itself() {
         "check",
         "diff",
         "class",
+        "hint",
+        "solution",
+        "reset",
+        "undo",
+        "init",
+        "update",
         "explain",
         "audit",
         "show",
@@ -59,8 +65,9 @@ fn each_command_explains_itself() {
 fn alone_it_says_where_one_is_and_what_to_type_next() {
     let house = house();
     assert_snapshot!(said(lab().current_dir(house.path())), @r"
-    3 lessons here: 01-one-shot to 03-echo-udp; begin with the first:
-      lab run 1
+    0 of 2 passed
+    you are at 01-one-shot: One shot, 15 min
+    next: lab run 1
     ");
     // And from any folder below.
     lab().current_dir(house.path().join("lessons/02-echo")).assert().success();
@@ -71,16 +78,21 @@ fn without_lessons_it_says_so() {
     let house = house();
     fs::remove_dir_all(house.path().join("lessons")).unwrap();
     fs::create_dir(house.path().join("lessons")).unwrap();
-    assert_snapshot!(said(lab().current_dir(house.path())), @"no lessons here yet");
+    assert_snapshot!(said(lab().current_dir(house.path())), @r"
+    no lesson here has an exercise yet
+    next: lab list
+    ");
 }
 
 #[test]
 fn the_list_has_every_lesson_in_order() {
     let house = house();
     assert_snapshot!(said(lab().arg("list").current_dir(house.path())), @r"
-    01-one-shot   15 min  new  One shot
-    02-echo       20 min  new  Echo
-    03-echo-udp   25 min  new  Echo over UDP
+    > 01-one-shot  new   15 min  One shot
+      02-echo      new   20 min  Echo
+      03-echo-udp  new   25 min  Echo over UDP
+
+    0 of 2 passed, 35 min to go
     ");
 }
 
@@ -92,7 +104,8 @@ fn the_list_as_json_has_what_scripts_rely_on() {
     assert_eq!(
         list["lessons"][1],
         serde_json::json!({
-            "number": 2, "name": "02-echo", "title": "Echo", "minutes": 20, "state": "new"
+            "number": 2, "name": "02-echo", "title": "Echo", "minutes": 20, "state": "new",
+            "id": "echo", "hints": 0, "current": false
         })
     );
 }
@@ -173,7 +186,7 @@ fn outside_of_a_lab_there_are_no_lessons() {
     assert!(page.iter().all(|said| *said == page[0]), "{page:?}");
     assert_snapshot!(page[0], @r"
     error: no lessons/ folder in / or any folder above it
-      try: cd into your copy of the lab first
+      try: lab init DIR makes a copy of the lessons; or cd into yours
     ");
 }
 
@@ -184,7 +197,7 @@ fn a_broken_lesson_is_told_with_its_line() {
         house.lesson("01-one-shot", toml);
         refused(lab().args(["run", "1"]).current_dir(house.path()))
     };
-    assert_snapshot!(run("title = \"One shot\"\nminuets = 15\n"), @r"error: lessons/01-one-shot/lesson.toml:2: unknown field `minuets`, expected one of `title`, `minutes`, `covers`, `man`, `grades`, `role`, `demo`, `variant`, `scenario`, `rule`, `baseline_off`, `closes_before_exit`, `exercise`, `prediction`, `question`, `ask`");
+    assert_snapshot!(run("title = \"One shot\"\nminuets = 15\n"), @r"error: lessons/01-one-shot/lesson.toml:2: unknown field `minuets`, expected one of `id`, `title`, `minutes`, `covers`, `man`, `grades`, `role`, `demo`, `variant`, `scenario`, `rule`, `baseline_off`, `closes_before_exit`, `exercise`, `prediction`, `question`, `ask`");
     assert_snapshot!(run("title = \"One shot\"\nminutes = \"15\"\n"), @r#"error: lessons/01-one-shot/lesson.toml:2: invalid type: string "15", expected a number from 0"#);
     assert_snapshot!(run("title = \"One shot\nminutes = 15\n"), @r#"error: lessons/01-one-shot/lesson.toml:1: invalid basic string, expected `"`"#);
     let pattern = LESSON.replace("listen(..) = 0", "listen(.. = 0");
@@ -809,8 +822,17 @@ struct House(TempDir);
 fn house() -> House {
     let house = House(TempDir::new().unwrap());
     house.write("Cargo.toml", "[workspace]\nmembers = [\"lessons/02-echo\"]\nresolver = \"3\"\n");
-    house.lesson("01-one-shot", LESSON);
-    house.lesson("02-echo", &LESSON.replace("One shot", "Echo").replace("15", "20"));
+    // The last has no exercise.
+    let graded = |title: &str| {
+        LESSON
+            .replace(
+                "\n\n[[role]]\nname = \"server\"",
+                "\ngrades = \"server\"\n\n[[role]]\nname = \"server\"",
+            )
+            .replace("One shot", title)
+    };
+    house.lesson("01-one-shot", &graded("One shot"));
+    house.lesson("02-echo", &graded("Echo").replace("15", "20"));
     house.lesson("03-echo-udp", &LESSON.replace("One shot", "Echo over UDP").replace("15", "25"));
     house
 }

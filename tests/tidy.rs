@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr;
 // What holds.
 
 /// A module uses only those of the rows above its own, and none of its own row.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 13] = [
     &["event"],
     &["error"],
     &["decode"],
@@ -21,7 +21,9 @@ const LAYERS: [&[&str]; 11] = [
     &["scenario"],
     &["grade"],
     &["render"],
+    &["pack"],
     &["catalogue", "tracer", "wire", "sandbox", "cargo", "progress"],
+    &["copy"],
     &["play"],
     &["cli"],
 ];

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::catalogue::{self, Catalogue, Demo, Lesson};
+use crate::copy;
 use crate::error::{Error, Result};
 use crate::grade::{Cell, Grade, Graded, Judgement};
 use crate::play::check::Check as Checked;
@@ -73,7 +74,15 @@ const HEADER: &str = "---\nsource: lab audit\n---\n";
 
 impl Audit {
     pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
-        let catalogue = Catalogue::open(&catalogue::root(&working_folder()?)?)?;
+        let root = catalogue::root(&working_folder()?)?;
+        if copy::is_copy(&root) {
+            return Err(Error::Usage {
+                why: "an audit is for the repository: a copy has neither solutions nor wrong turns"
+                    .into(),
+                next: "lab check --all".into(),
+            });
+        }
+        let catalogue = Catalogue::open(&root)?;
         let mut faults = 0;
         for lesson in self.lessons(&catalogue)? {
             let found = self.lesson(&catalogue, &lesson, color)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::catalogue::{self, Catalogue, Lesson};
+use crate::catalogue::{Catalogue, Lesson};
 use crate::error::{Error, Result};
 use crate::grade::{Cell, Finding, Grade, Graded, Judgement, Report, Verdict};
 use crate::play::check::Check as Checked;
@@ -14,9 +14,10 @@ use crate::scenario::Plan;
 use crate::tracer::weather::Weather;
 
 use super::Outcome;
+use super::home::{Home, PackOption};
 use super::output::{self, ColorChoice, Linked, to_stdout};
 use super::predictor::Predictor;
-use super::run::{build, working_folder};
+use super::run::build;
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -25,9 +26,11 @@ use super::run::{build, working_folder};
   lab check 3 --scenario 'a mebibyte' --weather short-read --seed 7
   lab check 1..3 --as junit -o report.xml
 
+A pass in every scenario and weather solves the lesson, in whatever language.
+
 0: every rule holds; 1: one is broken; 2: the lab could not find out.")]
 pub struct Check {
-    /// Numbers, ranges (1..3), unique parts of names, or whole names; none: the first lesson
+    /// Numbers, ranges (1..3), unique parts of names, or whole names; none: the current lesson
     #[arg(value_name = "LESSON")]
     lessons: Vec<String>,
     /// Every lesson that has an exercise
@@ -42,6 +45,8 @@ pub struct Check {
     /// Only this scenario: its name or a part of it
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
+    #[command(flatten)]
+    pack: PackOption,
     /// Which faults it meets after fair weather: `none`, one by name, or all that the lesson asks for
     #[arg(long, value_name = "NAME|none|all", default_value = "all")]
     weather: String,
@@ -81,13 +86,14 @@ impl Check {
         if let Some(path) = &self.output {
             output::can_write(path)?;
         }
-        let catalogue = Catalogue::open(&catalogue::root(&working_folder()?)?)?;
-        let lessons = self.lessons(&catalogue)?;
+        let home = Home::open(self.pack.pack.as_deref())?;
+        home.can_record()?;
+        let lessons = self.lessons(&home)?;
         let live = self.format == Format::Text && self.output.is_none();
         let paint = self.format == Format::Text && color.on(self.output.is_some());
         let mut report = Report::default();
         let mut text = String::new();
-        let linked = Linked::new(&catalogue, color);
+        let linked = Linked::new(&home.catalogue, color);
         let mut say = |part: String| {
             if live {
                 linked.say(&part);
@@ -95,11 +101,16 @@ impl Check {
             text.push_str(&part);
         };
         for lesson in &lessons {
-            let graded = self.lesson(&catalogue, lesson, color, paint, &mut say)?;
+            let (graded, whole) = self.lesson(&home.catalogue, lesson, color, paint, &mut say)?;
+            home.record(lesson, &graded, whole, lessons.len() == 1)?;
             report.lessons.push(graded);
         }
         if report.lessons.len() > 1 {
             say(verdict::summary(&report, paint));
+        }
+        if live {
+            let again = lessons.first().map(|lesson| self.replay(lesson)).unwrap_or_default();
+            linked.say(&home.after_check(&lessons, &report, &again)?);
         }
         let told = match self.format {
             Format::Text => text,
@@ -119,18 +130,14 @@ impl Check {
         Ok(outcome(&report))
     }
 
-    fn lessons(&self, catalogue: &Catalogue) -> Result<Vec<Lesson>> {
+    fn lessons(&self, home: &Home) -> Result<Vec<Lesson>> {
+        let catalogue = &home.catalogue;
         if self.all {
             let all = catalogue.read_all().into_iter().collect::<Result<Vec<_>>>()?;
             return Ok(all.into_iter().filter(|lesson| lesson.is_graded()).collect());
         }
         if self.lessons.is_empty() {
-            let first = catalogue.names().first();
-            let Some(first) = first else {
-                let why = "there is no lesson to check".into();
-                return Err(Error::Usage { why, next: "lab list".into() });
-            };
-            return Ok(vec![catalogue.read(first)?]);
+            return Ok(vec![home.one_or_current(None)?]);
         }
         let mut lessons: Vec<Lesson> = Vec::new();
         for wanted in &self.lessons {
@@ -147,6 +154,7 @@ impl Check {
         Ok(lessons)
     }
 
+    /// The verdict of one lesson, and whether it is of all its scenarios and weathers.
     fn lesson(
         &self,
         catalogue: &Catalogue,
@@ -154,19 +162,21 @@ impl Check {
         color: ColorChoice,
         paint: bool,
         say: &mut impl FnMut(String),
-    ) -> Result<Graded> {
+    ) -> Result<(Graded, bool)> {
         let mut graded = Graded::new(lesson.number, &lesson.name, Vec::new());
         if lesson.prediction.is_some() {
             self.predicts(lesson)?;
             let predictor = Predictor::new(catalogue, lesson, color)?;
             graded.cells.push(predictor.judge("predict.toml")?);
             say(verdict::head(&graded, paint) + &verdict::fair(&graded, paint));
-            return Ok(graded);
+            return Ok((graded, true));
         }
         // What is wrong with the lesson or the command line is told before anything is built.
         let mut check = Checked::new(lesson, self.replay(lesson))?;
         let foreign = self.foreign(lesson, &check)?;
+        let all = check.plans.len();
         self.narrow(&mut check, &foreign)?;
+        let whole = check.plans.len() == all && self.weather == "all";
         if foreign.is_empty() {
             match build(catalogue.root(), lesson, "exercise.rs", color) {
                 Ok(binary) => {
@@ -177,7 +187,7 @@ impl Check {
                 Err(error @ Error::Build { .. }) => {
                     graded.cells.push(not_built(&check, &error));
                     say(verdict::head(&graded, paint) + &verdict::fair(&graded, paint));
-                    return Ok(graded);
+                    return Ok((graded, true));
                 }
                 Err(error) => return Err(error),
             }
@@ -193,7 +203,7 @@ impl Check {
         let foul = check.foul(&graded.cells);
         graded.cells.extend(foul);
         say(verdict::foul(&graded, paint));
-        Ok(graded)
+        Ok((graded, whole))
     }
 
     /// Fails if what is asked for does not go with a prediction.
@@ -210,7 +220,9 @@ impl Check {
     /// The command that makes this check again.
     fn replay(&self, lesson: &Lesson) -> String {
         let bin = self.bin.iter().map(|command| ("--bin", command));
+        let pack = self.pack.pack.as_ref().map(|pack| pack.to_string_lossy().into_owned());
         let programs = bin.chain(self.role.iter().map(|command| ("--role", command)));
+        let programs = programs.chain(pack.iter().map(|pack| ("--pack", pack)));
         programs.fold(format!("lab check {}", lesson.number), |all, (option, command)| {
             format!("{all} {option} {}", shell_words::quote(command))
         })

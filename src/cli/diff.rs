@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::catalogue::{self, Catalogue, Demo, Lesson};
+use crate::catalogue::{Demo, Lesson};
 use crate::error::{Error, Result, did_you_mean};
 use crate::event::{Reason, Recording};
 use crate::grade::diff::{Side, diff};
@@ -18,9 +18,10 @@ use crate::{sandbox, tracer};
 
 use super::Outcome;
 use super::check::words;
+use super::home::{Home, PackOption};
 use super::output::{self, ColorChoice, Linked, to_stdout};
 use super::record::request;
-use super::run::{build, parts, scene, working_folder};
+use super::run::{build, build_shipped, parts, scene};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -50,6 +51,8 @@ pub struct Diff {
     /// How to tell it
     #[arg(long = "as", value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     format: Format,
+    #[command(flatten)]
+    pack: PackOption,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -68,9 +71,8 @@ type Commands = BTreeMap<String, Vec<String>>;
 
 impl Diff {
     pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
-        let root = catalogue::root(&working_folder()?)?;
-        let catalogue = Catalogue::open(&root)?;
-        let lesson = catalogue.read(catalogue.find_one(&self.lesson)?)?;
+        let home = Home::open(self.pack.pack.as_deref())?;
+        let (root, lesson) = (home.root(), home.find_one(&self.lesson)?);
         let demo = lesson.demo(self.variant.as_deref())?;
         // What is wrong with the command line is told before anything is built.
         let foreign = self.foreign(&lesson, demo)?;
@@ -80,19 +82,17 @@ impl Diff {
         {
             return Err(self.nothing_of_yours(&lesson));
         }
-        let binary = build(&root, &lesson, demo.program.as_ref(), color)?;
-        let by = |file: &str| -> Result<Commands> {
-            let binary = build(&root, &lesson, file, color)?;
-            Ok(graded
-                .iter()
-                .map(|role| (role.clone(), vec![binary.clone(), role.clone()]))
-                .collect())
+        // What yours is held against is as it is shipped, whatever was made of it.
+        let binary = build_shipped(root, &lesson, demo.program.as_ref(), color)?;
+        let by = |binary: String| -> Commands {
+            graded.iter().map(|role| (role.clone(), vec![binary.clone(), role.clone()])).collect()
         };
         let yours = match foreign.is_empty() {
-            true => by("exercise.rs")?,
+            true => by(build(root, &lesson, "exercise.rs", color)?),
             false => foreign.clone(),
         };
-        let mut others = solution.as_deref().map(by).transpose()?.unwrap_or_default();
+        let solved = solution.map(|file| build_shipped(root, &lesson, &file, color)).transpose()?;
+        let mut others = solved.map(by).unwrap_or_default();
         // The solution plays what yours plays, and nothing else.
         others.retain(|role, _| yours.contains_key(role));
         let own = yours.keys().cloned().collect();
@@ -117,7 +117,7 @@ impl Diff {
             of_yours,
             &own,
             folder.map(|(_, name)| name).as_deref(),
-            (color, &Linked::new(&catalogue, color)),
+            (color, &Linked::new(&home.catalogue, color)),
         )
     }
 
@@ -197,14 +197,11 @@ impl Diff {
         if self.with == "demo" {
             return Ok(None);
         }
-        let folder = lesson.folder.join("solutions");
-        let mut names: Vec<String> = std::fs::read_dir(&folder)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".rs").map(str::to_owned))
-            .collect();
-        names.sort();
+        let files = lesson.solutions()?;
+        let stem = |file: &String| {
+            Some(file.strip_suffix(".rs")?.rsplit('/').next().unwrap_or_default().to_owned())
+        };
+        let names: Vec<String> = files.iter().filter_map(stem).collect();
         // The one that is the exercise, solved.
         let wanted = if self.with == "solution" { "nix" } else { &self.with };
         if names.iter().any(|name| name == wanted) {

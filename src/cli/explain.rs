@@ -2,14 +2,14 @@
 
 use clap::Args;
 
-use crate::catalogue::{self, Catalogue, Lesson};
+use crate::catalogue::Lesson;
 use crate::error::{Error, Result, did_you_mean};
 use crate::grade::{self, Check, Expect};
 use crate::tracer::weather::Weather;
 
 use super::Outcome;
+use super::home::Home;
 use super::output::{ColorChoice, Linked};
-use super::run::working_folder;
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -24,7 +24,7 @@ pub struct Explain {
 
 impl Explain {
     pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
-        let catalogue = Catalogue::open(&catalogue::root(&working_folder()?)?)?;
+        let catalogue = Home::open(None)?.catalogue;
         let lessons = catalogue.read_all().into_iter().collect::<Result<Vec<_>>>()?;
         let mut graded = Vec::new();
         for lesson in lessons {

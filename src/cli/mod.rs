@@ -10,6 +10,9 @@ mod class;
 mod diff;
 mod doctor;
 mod explain;
+mod hint;
+mod home;
+mod init;
 mod list;
 mod output;
 mod pages;
@@ -17,8 +20,10 @@ mod predict;
 mod predictor;
 mod record;
 mod request;
+mod reset;
 mod run;
 mod show;
+mod solution;
 mod step;
 mod trace;
 mod usage;
@@ -55,6 +60,18 @@ enum Command {
     Check(check::Check),
     /// Hold your run against the demo's: where do they part first?
     Diff(diff::Diff),
+    /// Give the next hint for a lesson
+    Hint(hint::Hint),
+    /// Show a solution, and how it differs from yours
+    Solution(solution::Solution),
+    /// Put shipped exercises back, with a backup of yours
+    Reset(reset::Reset),
+    /// Bring back what the last reset replaced
+    Undo(reset::Undo),
+    /// Make a copy of the lessons that is yours
+    Init(init::Init),
+    /// Bring your copy up to date, without touching what you changed
+    Update(init::Update),
     /// Say what a rule or a weather is, and which lessons use it
     Explain(explain::Explain),
     /// Hold lessons to their own rules: for authors
@@ -122,6 +139,12 @@ fn dispatch(lab: Lab) -> Result<Outcome> {
         Some(Command::Trace(trace)) => trace.go(lab.color),
         Some(Command::Check(check)) => check.go(lab.color),
         Some(Command::Diff(diff)) => diff.go(lab.color),
+        Some(Command::Hint(hint)) => hint.go(),
+        Some(Command::Solution(solution)) => solution.go(lab.color),
+        Some(Command::Reset(reset)) => reset.go(),
+        Some(Command::Undo(undo)) => undo.go(),
+        Some(Command::Init(init)) => init.go(),
+        Some(Command::Update(update)) => update.go(lab.color),
         Some(Command::Explain(explain)) => explain.go(lab.color),
         Some(Command::Audit(audit)) => audit.go(lab.color),
         Some(Command::Show(show)) => show.go(lab.color),

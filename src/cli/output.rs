@@ -173,6 +173,11 @@ impl Drawing {
         }
     }
 
+    /// Whether it is drawn for somebody who reads it now.
+    pub fn is_read(&self) -> bool {
+        self.format == Format::Text && self.output.is_none() && std::io::stdout().is_terminal()
+    }
+
     /// Whether events are wanted as they happen.
     pub fn is_live(&self) -> bool {
         self.format == Format::Jsonl && self.output.is_none()

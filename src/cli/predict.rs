@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::catalogue::{self, Catalogue, Lesson};
+use crate::catalogue::Lesson;
 use crate::error::{Error, Result};
 use crate::event::Recording;
 use crate::grade::{Ask, Judged, Truth};
@@ -17,9 +17,10 @@ use crate::tracer;
 
 use super::Outcome;
 use super::answers::{self, Answers};
+use super::home::Home;
 use super::output::{ColorChoice, say, to_stdout, width};
 use super::record::request;
-use super::run::{build, parts, scene, working_folder};
+use super::run::{build_shipped, parts, scene};
 
 /// How the questions are put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -50,13 +51,13 @@ pub struct Predict {
 
 impl Predict {
     pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
-        let catalogue = Catalogue::open(&catalogue::root(&working_folder()?)?)?;
-        let lesson = catalogue.read(catalogue.find_one(&self.lesson)?)?;
+        let home = Home::open(None)?;
+        let lesson = home.find_one(&self.lesson)?;
         if lesson.asks.is_empty() {
             let why = format!("{} has nothing to predict", lesson.name);
             return Err(Error::Usage { why, next: format!("lab run {}", lesson.number) });
         }
-        let (played, unmatched) = Played::all(catalogue.root(), &lesson, color)?;
+        let (played, unmatched) = Played::all(home.root(), &lesson, color)?;
         if let Some(error) = unmatched.into_iter().next() {
             return Err(error);
         }
@@ -103,7 +104,7 @@ impl Played {
             if asks.is_empty() {
                 continue;
             }
-            let binary = build(root, lesson, demo.program.as_ref(), color)?;
+            let binary = build_shipped(root, lesson, demo.program.as_ref(), color)?;
             let request = Request {
                 scenario: scene(lesson, demo)?,
                 ..request(

@@ -1,6 +1,7 @@
 //! Grades answers to a lesson's questions by playing the demo that they are about.
 
 use std::fs;
+use std::path::Path;
 
 use crate::catalogue::{Catalogue, Lesson, Prediction};
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::tracer;
 
 use super::output::ColorChoice;
 use super::record::request;
-use super::run::{build, parts, scene};
+use super::run::{build_shipped, parts, scene};
 
 /// A lesson's questions, and what answers them.
 pub struct Predictor<'a> {
@@ -49,14 +50,17 @@ impl<'a> Predictor<'a> {
         };
         let asked = other.as_ref().unwrap_or(lesson);
         let demo = asked.demo(None)?;
-        let binary = build(catalogue.root(), asked, demo.program.as_ref(), color)?;
+        let binary = build_shipped(catalogue.root(), asked, demo.program.as_ref(), color)?;
         let settings = tracer::Settings::default();
         let demo = Request {
             scenario: scene(asked, demo)?,
             ..request(Some(asked.name.clone()), parts(demo, &binary), settings)
         };
-        let path = lesson.folder.join(recording.as_ref());
-        let bytes = fs::read(&path).map_err(|error| Error::file("read", &path, &error))?;
+        let path = Path::new("lessons").join(&lesson.name).join(recording.as_ref());
+        let bytes = lesson.shipped(recording.as_ref())?.ok_or_else(|| {
+            let why = format!("the lesson has no file `{}`", recording.as_ref());
+            lesson.error_at(recording, why)
+        })?;
         let kept = json::parse(&bytes, &path)?;
         Ok(Predictor { lesson, questions: lesson.questions()?, demo, kept })
     }

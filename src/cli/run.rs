@@ -5,14 +5,16 @@ use std::path::Path;
 use clap::Args;
 
 use crate::cargo;
-use crate::catalogue::{self, Catalogue, Demo, Lesson};
+use crate::catalogue::{Demo, Lesson};
+use crate::copy;
 use crate::error::{Error, Result};
 use crate::pattern::CallPattern;
 use crate::play::{self, Begin, Input, Part, Request, Scene};
 use crate::tracer::launch::Streams;
 
 use super::Outcome;
-use super::output::{ColorChoice, Drawing, Tool};
+use super::home::{Home, PackOption};
+use super::output::{ColorChoice, Drawing, Tool, say};
 use super::record::{Recorder, record, request};
 
 #[derive(Args)]
@@ -28,6 +30,8 @@ pub struct Run {
     #[arg(long, value_enum, value_name = "TOOL", num_args = 0..=1, require_equals = true, default_missing_value = "ss")]
     sockets: Option<Tool>,
     #[command(flatten)]
+    pack: PackOption,
+    #[command(flatten)]
     recorder: Recorder,
     #[command(flatten)]
     drawing: Drawing,
@@ -36,23 +40,45 @@ pub struct Run {
 impl Run {
     pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
         self.drawing.check()?;
-        let root = catalogue::root(&working_folder()?)?;
-        let catalogue = Catalogue::open(&root)?;
-        let lesson = catalogue.read(catalogue.find_one(&self.lesson)?)?;
+        let home = Home::open(self.pack.pack.as_deref())?;
+        let lesson = home.find_one(&self.lesson)?;
         let demo = lesson.demo(self.variant.as_deref())?;
         check_starts(&lesson, demo)?;
         let scene = scene(&lesson, demo)?;
-        let binary = build(&root, &lesson, demo.program.as_ref(), color)?;
+        let binary = build(home.root(), &lesson, demo.program.as_ref(), color)?;
         let settings = self.recorder.settings(Streams::Own, false);
         let request = request(Some(lesson.name.clone()), parts(demo, &binary), settings);
         let request = Request { scenario: scene, ..request };
-        record(request, &Drawing { sockets: self.sockets, ..self.drawing.clone() }, color)
+        let drawing = Drawing { sockets: self.sockets, ..self.drawing.clone() };
+        let outcome = record(request, &drawing, color)?;
+        if self.drawing.is_read() {
+            say(&home.after_run(&lesson)?);
+        }
+        Ok(outcome)
     }
 }
 
-/// Builds one of a lesson's programs, by its file.
+/// Builds one of a lesson's programs, by its file: the learner's, where there is a copy of it.
 pub fn build(root: &Path, lesson: &Lesson, file: &str, color: ColorChoice) -> Result<String> {
-    let (package, bin) = (lesson.package(), lesson.bin(file));
+    build_in(&copy::workspace(root, lesson, file, false)?, lesson, file, color)
+}
+
+/// The same as it is shipped, whatever the learner has made of the copy.
+pub fn build_shipped(
+    root: &Path,
+    lesson: &Lesson,
+    file: &str,
+    color: ColorChoice,
+) -> Result<String> {
+    build_in(&copy::workspace(root, lesson, file, true)?, lesson, file, color)
+}
+
+fn build_in(root: &Path, lesson: &Lesson, file: &str, color: ColorChoice) -> Result<String> {
+    // By the names that the manifest has, since a learner may have changed it before the lesson got another name.
+    let manifest = root.join("lessons").join(&lesson.name).join("Cargo.toml");
+    let names = std::fs::read_to_string(manifest).ok();
+    let names = names.and_then(|text| copy::manifest::names(&text, file));
+    let (package, bin) = names.unwrap_or_else(|| (lesson.package(), lesson.bin(file)));
     let program = cargo::Program { root, package: &package, bin: &bin };
     Ok(cargo::build(&program, color.into())?.to_string_lossy().into_owned())
 }

@@ -9,7 +9,6 @@ use std::os::fd::BorrowedFd;
 
 use clap::Args;
 
-use crate::catalogue::{self, Catalogue};
 use crate::error::Result;
 use crate::event::{Event, Reason, Recording, Schedule, Waiting};
 use crate::pattern::CallPattern;
@@ -21,9 +20,10 @@ use crate::tracer;
 
 use super::Outcome;
 use super::answers::{Answer, Answers};
+use super::home::Home;
 use super::output::{ColorChoice, Drawing, Format, say, to_stderr};
 use super::record::{outcome, request};
-use super::run::{build, parts, scene, working_folder};
+use super::run::{build, parts, scene};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -49,11 +49,11 @@ pub struct Step {
 impl Step {
     pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
         self.drawing.check()?;
-        let catalogue = Catalogue::open(&catalogue::root(&working_folder()?)?)?;
-        let lesson = catalogue.read(catalogue.find_one(&self.lesson)?)?;
+        let home = Home::open(None)?;
+        let lesson = home.find_one(&self.lesson)?;
         let demo = lesson.demo(self.variant.as_deref())?;
         let scene = scene(&lesson, demo)?;
-        let binary = build(catalogue.root(), &lesson, demo.program.as_ref(), color)?;
+        let binary = build(home.root(), &lesson, demo.program.as_ref(), color)?;
         let usual = Request {
             scenario: scene,
             ..request(Some(lesson.name.clone()), parts(demo, &binary), tracer::Settings::default())

@@ -643,7 +643,7 @@ fn writes_nothing_and_says_so(script: &str, errno: &str) {
         let told = stderr(&output);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}{told}", stdout(&output));
         is_one_clear_error(&told);
-        assert!(told.contains(errno), "{args:?}: {told}");
+        assert!(told.contains(errno) && told.contains("  try: "), "{args:?}: {told}");
         assert_eq!(tree(&after), before, "{args:?}");
     }
     for args in [&[][..], &["list"]] {

@@ -285,6 +285,38 @@ pub enum Value {
     Opaque,
 }
 
+impl Value {
+    /// The value itself and every value within it: the items of a list, the fields of a struct.
+    pub fn parts(&self) -> impl Iterator<Item = &Value> {
+        let mut open = vec![self];
+        std::iter::from_fn(move || {
+            let next = open.pop()?;
+            match next {
+                Value::List { items } => open.extend(items.iter().rev()),
+                Value::Struct { fields } => open.extend(fields.iter().rev().map(|it| &it.value)),
+                _ => {}
+            }
+            Some(next)
+        })
+    }
+
+    /// Every address within it.
+    pub fn addresses(&self) -> impl Iterator<Item = &SockAddr> {
+        self.parts().filter_map(|part| match part {
+            Value::Addr(addr) => Some(addr),
+            _ => None,
+        })
+    }
+
+    /// Every descriptor within it that refers to something, with that.
+    pub fn fds(&self) -> impl Iterator<Item = (i32, SocketId)> {
+        self.parts().filter_map(|part| match part {
+            Value::Fd { value, socket } => Some((*value, (*socket)?)),
+            _ => None,
+        })
+    }
+}
+
 /// Bytes of a program, cut at [`BYTES_KEPT`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bytes {

@@ -21,8 +21,9 @@ enum Told {
 
 #[test]
 fn every_lesson_is_the_same_in_every_form() {
-    let mut packets = 0;
+    let (mut packets, mut has_network) = (0, true);
     for (name, recording) in recordings() {
+        has_network &= recording.isolation.lacking.is_empty();
         let timeline = timeline(&recording);
         let told = story(&timeline);
         packets += told.iter().filter(|it| matches!(it, Told::Packet(_))).count();
@@ -48,7 +49,8 @@ fn every_lesson_is_the_same_in_every_form() {
             assert_eq!(line["seq"], event.seq, "{name}: jsonl");
         }
     }
-    assert!(packets > 100, "{packets} packets");
+    // Without a network of its own a run has no packets: then there is the fixture.
+    assert!(packets > if has_network { 100 } else { 5 }, "{packets} packets");
 }
 
 fn story(timeline: &Timeline) -> Vec<Told> {
@@ -157,9 +159,9 @@ fn in_text(drawn: &str, timeline: &Timeline) -> Vec<Told> {
         let mut rest = at;
         for arrow in &row.arrows {
             let label = arrow.label();
-            let is_it =
-                |line: &&str| line.contains(&label) || line.contains(&label.replace('×', "x"));
-            if let Some(found) = lines[rest..end].iter().position(|line| is_it(&line)) {
+            let bears =
+                |line: &str| line.contains(&label) || line.contains(&label.replace('×', "x"));
+            if let Some(found) = lines[rest..end].iter().position(|line| bears(line)) {
                 told.push(Told::Packet(label));
                 rest += found + 1;
             }

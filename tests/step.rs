@@ -5,7 +5,8 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
 use socket_lab::event::{Reason, Recording, Schedule};
-use socket_lab::render::json;
+use socket_lab::render::{json, text};
+use socket_lab::timeline::timeline;
 
 mod asked;
 
@@ -38,7 +39,6 @@ fn a_connect_before_anybody_listens_is_refused_and_the_server_waits_for_nobody()
     for part in [
         "  server: socket(AF_INET, SOCK_STREAM, 0)\n  client: socket(AF_INET, SOCK_STREAM, 0)\n",
         "  2  client  connect(sock, 127.0.0.1:9999) = -1 ECONNREFUSED",
-        "──SYN──▶ 127.0.0.1:9999\n",
         "deadlock: server waits in accept(listener) for a client to connect",
         "client: connect(sock, 127.0.0.1:9999) gives -1 ECONNREFUSED (connection refused: nobody \
          listens there) here, and gives 0 there\n",
@@ -67,10 +67,10 @@ fn the_same_choices_give_the_same_recording_and_others_give_another() {
     let choices = "s\nc\ns\ns\nc\ns\nc\nc\n";
     let Some((first, _, _)) = recorded("1", choices) else { return };
     let (again, _, _) = recorded("1", choices).unwrap();
-    assert!(first.same_as(&again));
+    assert!(is_same(&first, &again));
     assert_eq!(first.schedule, Schedule::Chosen);
     let (other, _, _) = recorded("1", "c\nc\n").unwrap();
-    assert!(!first.same_as(&other));
+    assert!(!is_same(&first, &other));
     assert_eq!(results(&other, "client", "connect"), ["ECONNREFUSED"]);
     assert_eq!(results(&first, "client", "connect"), ["0"]);
 }
@@ -97,7 +97,7 @@ fn stdout_is_for_the_recording_where_that_is_asked_for() {
     let output = lab(&["step", "7", "--as", "json", "-o", path], "s\ns\ns\n").unwrap();
     assert!(stdout(&output).contains("next (server)? s\n"), "{}", stdout(&output));
     let kept = json::parse(&fs::read(&file).unwrap(), &file).unwrap();
-    assert!(kept.same_as(&recording));
+    assert!(is_same(&kept, &recording));
     let shown = stdout(&lab(&["show", path], "").unwrap());
     assert!(
         shown.starts_with("07-one-shot-udp: one call at a time, in an order that was chosen\n")
@@ -197,5 +197,15 @@ fn what_cannot_be_stepped_through_is_an_error() {
         let output = command(args).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert!(stderr(&output).starts_with(told), "{args:?}: {}", stderr(&output));
+    }
+}
+
+/// Whether two runs did the same. On the machine's own network the source ports are not the run's to choose: there their
+/// timelines are compared.
+fn is_same(one: &Recording, other: &Recording) -> bool {
+    let drawn = |recording: &Recording| text::text(&timeline(recording), &text::Style::default());
+    match one.isolation.lacking.is_empty() {
+        true => one.same_as(other),
+        false => drawn(one) == drawn(other),
     }
 }

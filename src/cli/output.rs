@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Result};
-use crate::event::Recording;
+use crate::event::{Recording, Schedule};
 use crate::pattern::CallPattern;
 use crate::render::{html, json, mermaid, pcapng, sockets, strace, svg, text};
 use crate::timeline::timeline;
@@ -131,11 +131,7 @@ impl Drawing {
         let pattern = self.pattern()?;
         let drawn = match self.format {
             Format::Pcapng => {
-                let lacking = &recording.isolation.lacking;
-                if recording.frames.is_empty() && !lacking.is_empty() {
-                    let why = format!("no packet was captured: it lacks {}", lacking.join(", "));
-                    return Err(Error::Usage { why, next: "lab doctor".into() });
-                }
+                check_capture(recording)?;
                 return self.put(&pcapng::pcapng(recording, &timeline(recording)));
             }
             Format::Json => json::write(recording),
@@ -193,6 +189,25 @@ impl Drawing {
             Some(path) => std::fs::write(path, drawn).map_err(|error| cannot_write(path, &error)),
         }
     }
+}
+
+/// Fails if the wire was not read: a file without packets would say that there were none.
+fn check_capture(recording: &Recording) -> Result<()> {
+    let lacking = &recording.isolation.lacking;
+    let (why, next) = match recording.schedule {
+        _ if !recording.frames.is_empty() => return Ok(()),
+        Schedule::Free => (
+            "no packet was captured: where all run at once, nobody could say which call sent it"
+                .into(),
+            "leave out `--schedule free`",
+        ),
+        _ if !lacking.is_empty() => (
+            format!("no packet was captured: this machine lacks {}", lacking.join(", ")),
+            "lab doctor",
+        ),
+        _ => return Ok(()),
+    };
+    Err(Error::Usage { why, next: next.into() })
 }
 
 /// The terminal's width; 100 columns where there is none.

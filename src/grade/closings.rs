@@ -125,11 +125,11 @@ impl Held {
                 }
             }
             "socketpair" | "pipe" | "pipe2" | "recvmsg" => {
-                for (fd, id) in event.args.iter().skip(1).flat_map(|arg| fds(&arg.value)) {
+                for (fd, id) in event.args.iter().skip(1).flat_map(|arg| arg.value.fds()) {
                     self.give(&process, fd, id);
                 }
                 if event.call.starts_with("pipe") {
-                    for (fd, id) in event.args.iter().flat_map(|arg| fds(&arg.value)) {
+                    for (fd, id) in event.args.iter().flat_map(|arg| arg.value.fds()) {
                         self.give(&process, fd, id);
                     }
                 }
@@ -206,15 +206,6 @@ fn first_fd(event: &Event) -> Option<(i32, SocketId)> {
         Value::Fd { value, socket: Some(id) } => Some((value, id)),
         _ => None,
     })
-}
-
-pub(super) fn fds(value: &Value) -> Vec<(i32, SocketId)> {
-    match value {
-        Value::Fd { value, socket: Some(id) } => vec![(*value, *id)],
-        Value::List { items } => items.iter().flat_map(fds).collect(),
-        Value::Struct { fields } => fields.iter().flat_map(|field| fds(&field.value)).collect(),
-        _ => Vec::new(),
-    }
 }
 
 #[cfg(test)]

@@ -235,16 +235,7 @@ fn is_of(class: Class, event: &Event) -> bool {
 }
 
 fn addresses_of(event: &Event) -> Vec<&SockAddr> {
-    event.args.iter().flat_map(|arg| addresses(&arg.value)).collect()
-}
-
-fn addresses(value: &Value) -> Vec<&SockAddr> {
-    match value {
-        Value::Addr(addr) => vec![addr],
-        Value::List { items } => items.iter().flat_map(addresses).collect(),
-        Value::Struct { fields } => fields.iter().flat_map(|f| addresses(&f.value)).collect(),
-        _ => Vec::new(),
-    }
+    event.args.iter().flat_map(|arg| arg.value.addresses()).collect()
 }
 
 #[cfg(test)]

@@ -211,15 +211,7 @@ impl Times {
 
 impl fmt::Display for Times {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = match self.op {
-            Op::Eq => "=",
-            Op::Ne => "!=",
-            Op::Lt => "<",
-            Op::Le => "<=",
-            Op::Gt => ">",
-            Op::Ge => ">=",
-        };
-        write!(f, "{sign} {} times", self.number)
+        write!(f, "{} {} times", self.op.sign(), self.number)
     }
 }
 
@@ -227,18 +219,9 @@ impl FromStr for Times {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Times, Error> {
-        let trimmed = text.trim();
-        let ops = [
-            ("!=", Op::Ne),
-            ("<=", Op::Le),
-            (">=", Op::Ge),
-            ("=", Op::Eq),
-            ("<", Op::Lt),
-            (">", Op::Gt),
-        ];
-        let read = ops.iter().find_map(|(sign, op)| Some((trimmed.strip_prefix(sign)?, *op)));
-        match read.and_then(|(number, op)| Some((number.trim().parse().ok()?, op))) {
-            Some((number, op)) => Ok(Times { op, number }),
+        let read = Op::leading(text.trim());
+        match read.and_then(|(op, number)| Some((op, number.trim().parse().ok()?))) {
+            Some((op, number)) => Ok(Times { op, number }),
             None => Err(Error::Pattern {
                 text: text.into(),
                 column: 1,

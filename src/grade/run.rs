@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::closings::{Closing, How, closings, fds};
+use super::closings::{Closing, How, closings};
 use super::{Finding, Grade, Line, is_interrupted};
 use crate::event::{Ending, Event, Kind, Reason, Recording, SocketId};
 use crate::pattern::{ArgPattern, CallName, CallPattern, Class, ResultValue};
@@ -67,7 +67,7 @@ impl<'a> Run<'a> {
             rows.extend(row.events.iter().map(|seq| (*seq, index)));
         }
         let pairs = recording.events.iter().filter(|event| event.call == "socketpair");
-        let pairs = pairs.flat_map(|event| &event.args).flat_map(|arg| fds(&arg.value));
+        let pairs = pairs.flat_map(|event| &event.args).flat_map(|arg| arg.value.fds());
         let pairs = pairs.map(|(_, id)| id).collect();
         Run {
             role,

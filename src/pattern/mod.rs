@@ -95,14 +95,36 @@ pub struct ResultPattern {
     pub value: ResultValue,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Op {
+    #[serde(rename = "=")]
     Eq,
+    #[serde(rename = "!=")]
     Ne,
+    #[serde(rename = "<")]
     Lt,
+    #[serde(rename = "<=")]
     Le,
+    #[serde(rename = ">")]
     Gt,
+    #[serde(rename = ">=")]
     Ge,
+}
+
+/// The signs of all comparisons; one that begins with another's stands before it.
+const SIGNS: [(&str, Op); 6] =
+    [("!=", Op::Ne), ("<=", Op::Le), (">=", Op::Ge), ("=", Op::Eq), ("<", Op::Lt), (">", Op::Gt)];
+
+impl Op {
+    /// As the notation writes it.
+    pub fn sign(self) -> &'static str {
+        SIGNS.iter().find(|(_, op)| *op == self).map_or("", |(sign, _)| sign)
+    }
+
+    /// The comparison that a text begins with, and what follows it.
+    pub fn leading(text: &str) -> Option<(Op, &str)> {
+        SIGNS.iter().find_map(|(sign, op)| Some((*op, text.strip_prefix(sign)?)))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

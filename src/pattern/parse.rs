@@ -451,20 +451,13 @@ fn comparison(input: &mut Input<'_>) -> Parsed<ResultPattern> {
     if input.starts_with("==") {
         return flaw(input, "has `==`; equal is `=`");
     }
-    let mut op = opt(alt((
-        literal("!=").value(Op::Ne),
-        literal("<=").value(Op::Le),
-        literal(">=").value(Op::Ge),
-        literal("=").value(Op::Eq),
-        literal("<").value(Op::Lt),
-        literal(">").value(Op::Gt),
-    )));
-    let Some(op) = op.parse_next(input)? else {
+    let Some((op, _)) = Op::leading(input) else {
         return flaw(
             input,
             "goes on after the parenthesis with no comparison (`=`, `!=`, `<`, `<=`, `>`, `>=`)",
         );
     };
+    eat(input, op.sign());
     blanks(input)?;
     let start = input.checkpoint();
     let sign_or_digit =

@@ -222,14 +222,6 @@ fn queue(text: &str, said: &str, at: usize) -> Result<(Queue, Op, i64), Error> {
         "send_queue" => Queue::Send,
         _ => return Err(wrong()),
     };
-    let op = match op {
-        "=" => Op::Eq,
-        "!=" => Op::Ne,
-        "<" => Op::Lt,
-        "<=" => Op::Le,
-        ">" => Op::Gt,
-        ">=" => Op::Ge,
-        _ => return Err(wrong()),
-    };
+    let (op, "") = Op::leading(op).ok_or_else(wrong)? else { return Err(wrong()) };
     Ok((queue, op, length.parse().map_err(|_| wrong())?))
 }

@@ -188,8 +188,8 @@ pub enum Pieces {
 pub enum Want {
     /// It must succeed.
     Success,
-    /// `=`, `<` … and a number.
-    Result(String, i64),
+    /// Its result must compare so with this number.
+    Result(Op, i64),
     /// It must fail with this errno.
     Errno(String),
 }
@@ -349,14 +349,14 @@ impl Want {
         match self {
             Want::Success => errno.is_none(),
             Want::Errno(name) => errno.is_some_and(|errno| same_errno(errno, name)),
-            Want::Result(op, value) => op_of(op).holds(ret, *value),
+            Want::Result(op, value) => op.holds(ret, *value),
         }
     }
 
     fn of(result: Option<&ResultPattern>) -> Result<Want, String> {
         let Some(ResultPattern { op, value }) = result else { return Ok(Want::Success) };
         match (op, value) {
-            (_, ResultValue::Int(value)) => Ok(Want::Result(sign(*op).into(), *value)),
+            (_, ResultValue::Int(value)) => Ok(Want::Result(*op, *value)),
             (Op::Eq, ResultValue::Errno(name)) => Ok(Want::Errno(name.clone())),
             _ => Err("compares with what no step returns: a number, or `= -1` and an errno".into()),
         }
@@ -412,28 +412,6 @@ fn fits<T: AsRef<[u8]>>(pieces: &[Option<T>], found: &[u8]) -> bool {
 fn same_errno(a: &str, b: &str) -> bool {
     let other = |name: &str| if name == "EWOULDBLOCK" { "EAGAIN".into() } else { name.to_owned() };
     other(a) == other(b)
-}
-
-fn sign(op: Op) -> &'static str {
-    match op {
-        Op::Eq => "=",
-        Op::Ne => "!=",
-        Op::Lt => "<",
-        Op::Le => "<=",
-        Op::Gt => ">",
-        Op::Ge => ">=",
-    }
-}
-
-fn op_of(sign: &str) -> Op {
-    match sign {
-        "!=" => Op::Ne,
-        "<" => Op::Lt,
-        "<=" => Op::Le,
-        ">" => Op::Gt,
-        ">=" => Op::Ge,
-        _ => Op::Eq,
-    }
 }
 
 /// `3` or `2..5`.

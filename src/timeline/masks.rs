@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{Event, Recording, SockAddr, Value};
+use crate::event::{Event, Recording, SockAddr};
 
 /// The calls that give an address to the kernel; every other address comes from it.
 const GIVERS: [&str; 5] = ["bind", "connect", "sendto", "sendmsg", "sendmmsg"];
@@ -43,7 +43,7 @@ impl Masks {
         let mut masks = Masks::default();
         let (mut chosen, mut chosen_names) = (BTreeSet::new(), BTreeSet::new());
         for (_, given, event) in meetings {
-            for addr in event.args.iter().flat_map(|arg| addresses(&arg.value)) {
+            for addr in event.args.iter().flat_map(|arg| arg.value.addresses()) {
                 if let Some(port) = addr.port().filter(|port| *port != 0) {
                     let (mine, other) = if given {
                         (&mut chosen, &masks.ports)
@@ -173,16 +173,6 @@ fn plain(text: &str) -> String {
     text.chars()
         .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
         .collect()
-}
-
-/// Every address within a value.
-fn addresses(value: &Value) -> Vec<&SockAddr> {
-    match value {
-        Value::Addr(addr) => vec![addr],
-        Value::List { items } => items.iter().flat_map(addresses).collect(),
-        Value::Struct { fields } => fields.iter().flat_map(|f| addresses(&f.value)).collect(),
-        _ => Vec::new(),
-    }
 }
 
 #[cfg(test)]

@@ -142,16 +142,8 @@ impl Speaker<'_> {
     }
 
     fn objects(&self, value: &Value) -> Vec<(SocketId, String)> {
-        match value {
-            Value::Fd { socket: Some(id), .. } => {
-                self.names.of(*id).map(|name| (*id, name.to_owned())).into_iter().collect()
-            }
-            Value::List { items } => items.iter().flat_map(|item| self.objects(item)).collect(),
-            Value::Struct { fields } => {
-                fields.iter().flat_map(|field| self.objects(&field.value)).collect()
-            }
-            _ => Vec::new(),
-        }
+        let named = |(_, id): (i32, SocketId)| Some((id, self.names.of(id)?.to_owned()));
+        value.fds().filter_map(named).collect()
     }
 
     /// For a call that waits for several: which are ready, each with its events.

@@ -5,6 +5,7 @@
 //! the call of one thread, and that is told with it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use crate::event::{
 };
 
 use super::tracees::Key;
-use super::{Tracer, bounds};
+use super::{Tracer, bounds, settle};
 
 /// What has left since the last time it was asked.
 #[derive(Debug, Default)]
@@ -114,8 +115,27 @@ impl Tracer {
     pub fn look_in_quiet(&mut self) {
         // In the free schedule there is no telling which call it came of.
         if self.settings.watch && self.is_serial() {
+            if self.settings.shared_ports {
+                self.await_ends();
+            }
             let cause = Cause { after: self.seq, ..Cause::default() };
             self.look(cause, true, true);
+        }
+    }
+
+    /// On the machine's own network an end may be acknowledged some 40 ms after it was sent. Waits for that, in real time, so
+    /// that a quiet moment is the same every time.
+    fn await_ends(&mut self) {
+        // Looks, not time, as in `await_acknowledgement`.
+        const LOOKS: u32 = 1000;
+        let is_passing = |state: &SocketState| {
+            matches!(state.state.as_str(), "FIN-WAIT-1" | "CLOSING" | "LAST-ACK" | "SYN-RECEIVED")
+        };
+        for _ in 0..LOOKS {
+            if settle::was_interrupted() || !self.states().iter().any(is_passing) {
+                return;
+            }
+            settle::await_child_signal(Duration::from_millis(1));
         }
     }
 

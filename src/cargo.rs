@@ -179,6 +179,8 @@ impl Environment {
             .current_dir(program.root)
             .env_clear()
             .envs(self.vars.iter().map(|(name, value)| (name, value)))
+            // Its progress bar moves the cursor, which who wants no colour does not want either.
+            .envs((color == Color::Never).then_some(("CARGO_TERM_PROGRESS_WHEN", "never")))
             .stdin(Stdio::null())
             .stderr((self.diagnostics)())
             .output()

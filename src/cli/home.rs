@@ -140,7 +140,7 @@ impl Home {
         match graded.result() {
             Judgement::Undetermined { .. } => Ok("\nnext: lab doctor\n".into()),
             Judgement::Fail => {
-                Ok(format!("\nnext: {again}    # once it is mended; lab hint {number} helps\n"))
+                Ok(format!("next: {again}    # once it is mended; lab hint {number} helps\n"))
             }
             Judgement::Pass => {
                 let progress = self.progress()?;

@@ -235,14 +235,12 @@ impl Environment {
         if !io::stderr().is_terminal() {
             command.arg("--quiet");
         }
-        // A bar is erased by an escape sequence, whatever `--color` says.
-        if color == Color::Never {
-            command.args(["--config", "term.progress.when='never'"]);
-        }
         let output = command
             .current_dir(program.root)
             .env_clear()
             .envs(self.vars.iter().map(|(name, value)| (name, value)))
+            // Its progress bar moves the cursor, which who wants no colour does not want either.
+            .envs((color == Color::Never).then_some(("CARGO_TERM_PROGRESS_WHEN", "never")))
             .stdin(Stdio::null())
             .stderr((self.diagnostics)())
             .output()

@@ -103,6 +103,11 @@ impl Error {
             Error::File { doing: "write" | "make", path, why } if why.ends_with("(ENOSPC)") => {
                 format!("make room: df -h {}", path.parent()?.display())
             }
+            Error::File { doing: "write" | "make", why, .. }
+                if ["(EROFS)", "(EACCES)", "(EPERM)"].iter().any(|it| why.ends_with(it)) =>
+            {
+                "choose a folder that you may write to".into()
+            }
             Error::Progress { path, .. } => {
                 format!("mend it, or put it away: mv {0} {0}.old", path.display())
             }
@@ -273,6 +278,7 @@ mod tests {
                 &io::Error::from_raw_os_error(libc::ENOENT),
             ),
             Error::file("write", Path::new("/run.svg"), &io::Error::from_raw_os_error(libc::EIO)),
+            Error::file("write", Path::new("/run.svg"), &io::Error::from_raw_os_error(libc::EROFS)),
             Error::file(
                 "read",
                 Path::new("lessons/12-half-close/lesson.toml"),

@@ -88,9 +88,9 @@ fn without_lessons_it_says_so() {
 fn the_list_has_every_lesson_in_order() {
     let house = house();
     assert_snapshot!(said(lab().arg("list").current_dir(house.path())), @r"
-    > 01-one-shot  new   15 min  One shot
-      02-echo      new   20 min  Echo
-      03-echo-udp  new   25 min  Echo over UDP
+    > 01-one-shot  new  15 min  One shot
+      02-echo      new  20 min  Echo
+      03-echo-udp  new  25 min  Echo over UDP
 
     0 of 2 passed, 35 min to go
     ");

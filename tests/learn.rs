@@ -9,6 +9,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
@@ -69,21 +70,28 @@ fn is_one_clear_error(told: &str) {
 }
 
 /// A learner's copy in a folder of its own.
-struct Copied(TempDir);
+struct Copied {
+    folder: TempDir,
+    _alone: Option<MutexGuard<'static, ()>>,
+}
 
 impl Copied {
+    /// A copy of the lessons. There is one at a time: their programs have the same names in the target folder that they share.
     fn new() -> Copied {
-        Copied::of(&[])
+        static ONE: Mutex<()> = Mutex::new(());
+        let alone = ONE.lock().unwrap_or_else(|failed| failed.into_inner());
+        Copied { _alone: Some(alone), ..Copied::of(&[]) }
     }
 
+    /// A copy of which nothing is built.
     fn of(options: &[&str]) -> Copied {
         let folder = TempDir::new().unwrap();
         said(folder.path(), &[&["init", "demo"], options].concat());
-        Copied(folder)
+        Copied { folder, _alone: None }
     }
 
     fn path(&self) -> PathBuf {
-        self.0.path().join("demo")
+        self.folder.path().join("demo")
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -173,6 +181,27 @@ fn a_copy_leads_from_one_command_to_the_next_until_a_lesson_is_solved() {
 }
 
 #[test]
+fn on_a_terminal_without_colour_nothing_moves_the_cursor_while_cargo_builds() {
+    let copy = Copied::new();
+    for (place, (name, value, option)) in
+        [("NO_COLOR", "1", ""), ("TERM", "dumb", ""), ("TERM", "xterm", "--color never")]
+            .into_iter()
+            .enumerate()
+    {
+        copy.write(EXERCISE, &format!("fn main() {{ let unused = {place}; }}\n"));
+        let typed = format!("'{}' check 1 {option}", env!("CARGO_BIN_EXE_lab"));
+        let mut script = Command::new("script");
+        script.args(["-qec", &typed, "/dev/null"]).current_dir(copy.path()).stdin(Stdio::null());
+        script.env_remove("NO_COLOR").env("TERM", "xterm").env(name, value);
+        script.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("learn"));
+        let Ok(output) = script.output() else { return skipped("there is no script(1)") };
+        let text = stdout(&output);
+        assert!(text.contains("Compiling") && text.contains("unused variable"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{name}={value} {option}: {text:?}");
+    }
+}
+
+#[test]
 fn what_grades_is_never_the_learners_copy_of_it() {
     let copy = Copied::new();
     copy.write("lessons/01-one-shot/lesson.toml", "title = \"T\"\nminutes = 1\n");
@@ -197,9 +226,9 @@ fn a_folder_that_is_not_empty_is_left_alone() {
     let told = refused(folder.path(), &["init", "."]);
     assert!(told.contains("is not empty"), "{told}");
     assert_eq!(tree(folder.path()).len(), 1);
-    let copy = Copied::new();
+    let copy = Copied::of(&[]);
     let before = tree(&copy.path());
-    assert!(refused(copy.0.path(), &["init", "demo"]).contains("a copy of the lab already"));
+    assert!(refused(copy.folder.path(), &["init", "demo"]).contains("a copy of the lab already"));
     assert!(refused(&copy.path(), &["audit"]).contains("for the repository"));
     assert_eq!(tree(&copy.path()), before);
     // Elsewhere there is no lab.
@@ -542,7 +571,7 @@ fn killed_checks_and_resets_lose_no_solved_mark_and_no_edit() {
 fn a_killed_update_is_completed_by_the_next_one() {
     let (first, second) = (first_pack(), second_pack());
     let copy = worked_on(&first);
-    let (kept, whole) = (copy.0.path().join("kept"), copy.0.path().join("whole"));
+    let (kept, whole) = (copy.folder.path().join("kept"), copy.folder.path().join("whole"));
     copy_tree(&copy.path(), &kept);
     let pack = second.path().to_str().unwrap();
     let update = || command(&copy.path(), &["update", "--pack", pack]);
@@ -619,12 +648,12 @@ fn due() -> Copied {
 
 /// Runs a script where it may mount what it likes; `None` where that cannot be had. What is left is in `out`.
 fn in_mounts(script: &str, copy: &Copied, args: &[&str]) -> Option<(Output, PathBuf)> {
-    let out = copy.0.path().join("out");
+    let out = copy.folder.path().join("out");
     let _ = fs::remove_dir_all(&out);
     let output = Command::new("unshare")
         .args(["--mount", "sh", "-eu", "-c", script, "sh", env!("CARGO_BIN_EXE_lab")])
         .args(args)
-        .current_dir(copy.0.path())
+        .current_dir(copy.folder.path())
         .env_remove("LAB_STATE")
         .env_remove("RUST_BACKTRACE")
         .stdin(Stdio::null())
@@ -643,7 +672,7 @@ fn writes_nothing_and_says_so(script: &str, errno: &str) {
         let told = stderr(&output);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}{told}", stdout(&output));
         is_one_clear_error(&told);
-        assert!(told.contains(errno), "{args:?}: {told}");
+        assert!(told.contains(errno) && told.contains("  try: "), "{args:?}: {told}");
         assert_eq!(tree(&after), before, "{args:?}");
     }
     for args in [&[][..], &["list"]] {

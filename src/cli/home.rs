@@ -131,7 +131,7 @@ impl Home {
     /// What comes after a check; `again` is the command that makes it once more.
     pub fn after_check(&self, lessons: &[Lesson], report: &Report, again: &str) -> Result<String> {
         let ([lesson], [graded]) = (lessons, report.lessons.as_slice()) else {
-            return Ok("\nnext: lab\n".into());
+            return Ok(String::new());
         };
         if !self.has_learner {
             return Ok(String::new());
@@ -140,7 +140,7 @@ impl Home {
         match graded.result() {
             Judgement::Undetermined { .. } => Ok("\nnext: lab doctor\n".into()),
             Judgement::Fail => {
-                Ok(format!("\nnext: {again}    # once it is mended; lab hint {number} helps\n"))
+                Ok(format!("next: {again}    # once it is mended; lab hint {number} helps\n"))
             }
             Judgement::Pass => {
                 let progress = self.progress()?;

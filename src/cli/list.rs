@@ -97,7 +97,7 @@ fn table(lines: &[Line], room: usize) -> String {
     for line in lines {
         let Line { name, state, minutes, title, .. } = line;
         let mark = if line.current { '>' } else { ' ' };
-        let start = format!("{mark} {name:names$}  {state:states$}  {minutes:3} min");
+        let start = format!("{mark} {name:names$}  {state:states$}  {minutes:2} min");
         let left = room.saturating_sub(start.width() + 2);
         let title = if left < SHORTEST { String::new() } else { cut(title, left) };
         out.push_str(format!("{start}  {title}").trim_end());
@@ -164,7 +164,8 @@ mod tests {
                 assert!(line.width() <= room, "{room}: {line}");
             }
         }
-        let narrow = "  02-server-that-stays  given-up   20 min\n> 10-thread-per-client  started    20 min\n";
+        let narrow =
+            "  02-server-that-stays  given-up  20 min\n> 10-thread-per-client  started   20 min\n";
         assert_eq!(table(&lines, 40), narrow);
         assert!(table(&lines, 120).contains("  每个客户端一个线程 and a long title besides\n"));
         assert!(table(&lines, 60).contains("  每个客户端一个线…\n"), "{}", table(&lines, 60));

@@ -32,10 +32,10 @@ impl ColorChoice {
     }
 }
 
-/// Whether the user wants no colour anywhere, or the terminal knows none. Source: no-color.org.
+/// Whether the user, or the terminal, wants no colour anywhere. Source: no-color.org.
 fn refused() -> bool {
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    dumb || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb")
 }
 
 impl From<ColorChoice> for crate::cargo::Color {

@@ -448,6 +448,30 @@ fn play(lesson: &str, variant: &str) -> Recording {
     })
 }
 
+#[test]
+fn a_packet_is_told_with_the_call_that_sent_it_in_any_order_of_the_roles() {
+    for seed in 0..12 {
+        let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+        lab.args(["run", "1", "--as", "json", "--schedule", "random", "--seed"]);
+        let output = lab.arg(seed.to_string()).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+        let recording = json::parse(&output.expect("lab starts").stdout, Path::new("recording"));
+        let recording = recording.expect("a recording");
+        if recording.frames.is_empty() {
+            return skipped(&recording.isolation.lacking.join(", "));
+        }
+        for row in timeline(&recording).rows.iter().filter(|row| !row.arrows.is_empty()) {
+            for arrow in &row.arrows {
+                let by = match arrow.label().as_str() {
+                    "SYN" | "SYN/ACK" => "connect",
+                    "FIN" => "close",
+                    _ => "send",
+                };
+                assert_eq!(row.call, by, "seed {seed}: {} in {}", arrow.label(), row.notation());
+            }
+        }
+    }
+}
+
 fn skipped(why: &str) {
     let _ = std::io::stderr().write_all(format!("skipped: {why}\n").as_bytes());
 }

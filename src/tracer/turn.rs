@@ -6,7 +6,7 @@
 
 use crate::event::{Event, Party, Schedule};
 
-use super::tracees::{InFlight, Key, Thread};
+use super::tracees::{Held, InFlight, Key, Shown, Thread};
 use super::{Tracer, bounds};
 
 /// What is to happen next.
@@ -116,6 +116,12 @@ impl Tracer {
     }
 
     fn choose_by_seed(&mut self) -> Turn {
+        // What a call has sent is to be told with that call, and not with another one's.
+        if let Some(key) = self.current
+            && self.threads.get(&key).is_some_and(has_returned_at_once)
+        {
+            return Turn::Of(key);
+        }
         let keys: Vec<Key> =
             self.threads.iter().filter(|(_, it)| can_run(it)).map(|(&key, _)| key).collect();
         let at = self.random.below(keys.len().max(1) as u64) as usize;
@@ -165,6 +171,13 @@ impl Tracer {
             None => Turn::Asked,
         }
     }
+}
+
+/// It stands at the return of a call that becomes an event and did not wait. To tell it moves nobody: the thread stands
+/// there still.
+fn has_returned_at_once(thread: &Thread) -> bool {
+    let returned = matches!(thread.held, Some(Held::Return(_)));
+    returned && thread.call.as_ref().is_some_and(|call| !call.blocked && call.shown == Shown::Yes)
 }
 
 fn can_run(thread: &Thread) -> bool {

@@ -329,8 +329,8 @@ fn columns(
     style: &Style,
 ) -> Option<Vec<usize>> {
     let count = timeline.roles.len();
-    let beside = if wire.width > 0 { wire.width + GAP } else { 0 };
-    let frame = gutter(timeline) + 2 * count + GAP * count.saturating_sub(1) + beside;
+    let wire = if wire.width > 0 { wire.width + GAP } else { 0 };
+    let frame = gutter(timeline) + 2 * count + GAP * count.saturating_sub(1) + wire;
     let mut room = style.width.checked_sub(frame)?;
     // What a column would take if it could: the rest is shared by those that need more.
     let mut wanted: Vec<(usize, usize)> = timeline
@@ -340,7 +340,13 @@ fn columns(
         .map(|(n, role)| {
             let rows = timeline.rows.iter().zip(calls).filter(|(row, _)| row.role == role.name);
             let widest = rows.map(|(_, atoms)| atoms.iter().map(|a| width(a, style)).sum()).max();
-            (role.name.width().max(widest.unwrap_or(0)), n)
+            // What becomes of its sockets beside another role's calls is broken as well.
+            let says = timeline.rows.iter().any(|row| {
+                row.role != role.name
+                    && beside(row).iter().any(|(of, _)| of.as_deref() == Some(role.name.as_str()))
+            });
+            let least = if says { NARROWEST } else { role.name.width() };
+            (least.max(widest.unwrap_or(0)), n)
         })
         .collect();
     wanted.sort_unstable();

@@ -317,8 +317,22 @@ pub struct Demo {
 impl Demo {
     /// The file of its golden timeline, without the `.snap`.
     pub fn golden(&self) -> String {
+        self.named("timeline")
+    }
+
+    /// The file of its golden picture: `picture.glued.svg`.
+    pub fn picture(&self) -> String {
+        self.named("picture") + ".svg"
+    }
+
+    /// The file of its golden recording: `recording.glued.json`.
+    pub fn recording(&self) -> String {
+        self.named("recording") + ".json"
+    }
+
+    fn named(&self, what: &str) -> String {
         let variant = self.variant.as_ref().map(|name| format!(".{}", name.as_ref()));
-        format!("timeline{}", variant.unwrap_or_default())
+        format!("{what}{}", variant.unwrap_or_default())
     }
 }
 

@@ -589,6 +589,12 @@ impl Lesson {
         })
     }
 
+    /// What is asked about the demo, or about this variant of it.
+    pub fn asks_of<'a>(&'a self, variant: Option<&'a str>) -> impl Iterator<Item = &'a Ask> {
+        let of = move |ask: &&Ask| ask.of.as_ref().map(|of| of.as_ref().as_str()) == variant;
+        self.asks.iter().filter(of)
+    }
+
     /// The role of this name.
     pub fn role(&self, name: &str) -> Option<&Role> {
         self.roles.iter().find(|role| role.name.as_ref() == name)

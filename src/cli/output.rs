@@ -306,7 +306,7 @@ impl Linked {
     pub fn new(catalogue: &Catalogue, color: ColorChoice) -> Linked {
         let root = catalogue.root().to_path_buf();
         let has_chapter =
-            |name: &String| root.join("book/src").join(format!("{name}.md")).is_file();
+            |name: &String| root.join("book/src/lessons").join(format!("{name}.md")).is_file();
         let names = catalogue.names().iter().map(|name| name.whole.clone());
         let machine = nix::sys::utsname::uname().ok();
         let host =

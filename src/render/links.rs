@@ -35,7 +35,7 @@ impl Links<'_> {
 
     fn target(&self, word: &str) -> Option<String> {
         if self.chapters.iter().any(|lesson| lesson == word) {
-            return Some(self.file(&format!("book/src/{word}.md")));
+            return Some(self.file(&format!("book/src/lessons/{word}.md")));
         }
         if let Some((name, section)) = man_page(word) {
             let site = "https://man7.org/linux/man-pages";
@@ -98,7 +98,7 @@ mod tests {
         for target in [
             "\x1b]8;;file://box/home/a%20b/lessons/03-echo/exercise.rs\x1b\\lessons/03-echo/exercise.rs:31\x1b]8;;\x1b\\\n",
             "\x1b]8;;https://man7.org/linux/man-pages/man2/recv.2.html\x1b\\recv(2)\x1b]8;;\x1b\\,",
-            "\x1b]8;;file://box/home/a%20b/book/src/03-echo.md\x1b\\03-echo\x1b]8;;\x1b\\;",
+            "\x1b]8;;file://box/home/a%20b/book/src/lessons/03-echo.md\x1b\\03-echo\x1b]8;;\x1b\\;",
         ] {
             assert!(linked.contains(target), "{linked:?}");
         }

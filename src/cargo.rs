@@ -249,11 +249,33 @@ impl Environment {
                 errno: nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)),
             })?;
         if !output.status.success() {
-            return Err(Error::Build { what: program.bin.into() });
+            return Err(self.obstacle(program, &output.stdout));
         }
-        executable(&output.stdout, program.bin).ok_or_else(|| Error::Build {
-            what: format!("{}: its messages name no executable", program.bin),
+        executable(&output.stdout, program.bin).ok_or_else(|| Error::Cargo {
+            what: program.bin.into(),
+            why: "its messages name no executable".into(),
         })
+    }
+
+    /// Why the program was not built. Nobody is told that it does not compile where there is no room for what the
+    /// compiler makes, or nothing to link it with.
+    fn obstacle(&self, program: &Program, messages: &[u8]) -> Error {
+        let what = program.bin.to_owned();
+        let began = messages
+            .split(|&byte| byte == b'\n')
+            .filter_map(|line| serde_json::from_slice::<Message>(line).ok())
+            .any(|message| message.reason == "build-finished");
+        if !began {
+            return Error::Cargo { what, why: "it has said why".into() };
+        }
+        let target = self.target(program);
+        if let Err(error) = has_room(&target) {
+            return Error::file("write", &target, &error);
+        }
+        match link_nothing() {
+            Ok(()) => Error::Build { what },
+            Err(why) => Error::Cargo { what, why },
+        }
     }
 
     /// Everything but files that decides what is built and where it is put.
@@ -280,11 +302,19 @@ impl Environment {
     /// Where the stamp lies: with what cargo builds, so that `cargo clean` takes it too. Each set
     /// of settings has its own, so that two shells with different ones do not undo each other's.
     fn stamp_path(&self, program: &Program, settings: &[Vec<u8>]) -> PathBuf {
-        let target = self.var("CARGO_TARGET_DIR").or_else(|| self.var("CARGO_BUILD_TARGET_DIR"));
-        let target = target.map_or_else(|| program.root.join("target"), |dir| self.cwd.join(dir));
         let mut hasher = DefaultHasher::new();
         settings.hash(&mut hasher);
-        target.join("lab").join(format!("{}-{:016x}.json", program.bin, hasher.finish()))
+        self.target(program).join("lab").join(format!(
+            "{}-{:016x}.json",
+            program.bin,
+            hasher.finish()
+        ))
+    }
+
+    /// The folder that cargo builds in.
+    fn target(&self, program: &Program) -> PathBuf {
+        let target = self.var("CARGO_TARGET_DIR").or_else(|| self.var("CARGO_BUILD_TARGET_DIR"));
+        target.map_or_else(|| program.root.join("target"), |dir| self.cwd.join(dir))
     }
 
     /// The files besides sources and manifests that cargo and rustup read, or would if they were there.
@@ -310,19 +340,31 @@ impl Environment {
     }
 }
 
-/// The path of the program in cargo's messages, one JSON object a line.
+/// Fails if a program would not fit into this folder.
+fn has_room(folder: &Path) -> io::Result<()> {
+    const ROOM: usize = 1 << 20;
+    let path = folder.join(format!(".lab-room-{}", std::process::id()));
+    let written = fs::write(&path, vec![0; ROOM]);
+    let _ = fs::remove_file(&path);
+    written
+}
+
+/// One of cargo's messages, of which it writes a line each.
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    target: Option<Target>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// The path of the program in cargo's messages.
 fn executable(messages: &[u8], bin: &str) -> Option<PathBuf> {
-    #[derive(Deserialize)]
-    struct Message {
-        reason: String,
-        target: Option<Target>,
-        executable: Option<PathBuf>,
-    }
-    #[derive(Deserialize)]
-    struct Target {
-        name: String,
-        kind: Vec<String>,
-    }
     messages
         .split(|&byte| byte == b'\n')
         .filter_map(|line| serde_json::from_slice::<Message>(line).ok())

@@ -43,8 +43,10 @@ pub enum Error {
     Progress { path: PathBuf, line: usize, why: String },
     /// The progress was written by a newer lab.
     NewerProgress { path: PathBuf, version: u64, reads: u64 },
-    /// cargo could not build a lesson's program: its diagnostics went to stderr already.
+    /// A lesson's program does not compile: the compiler's diagnostics went to stderr already.
     Build { what: String },
+    /// cargo could not build a lesson's program, for a reason that is not in the program.
+    Cargo { what: String, why: String },
     /// The command line holds something that clap cannot judge.
     Usage { why: String, next: String },
     /// What went wrong in the process that records, as it told.
@@ -86,9 +88,10 @@ impl Error {
     /// What to do about it, where there is one thing to do.
     pub fn next(&self) -> Option<String> {
         Some(match self {
-            Error::CannotTrace { .. } | Error::System { .. } | Error::Worker { .. } => {
-                "lab doctor".into()
-            }
+            Error::CannotTrace { .. }
+            | Error::System { .. }
+            | Error::Worker { .. }
+            | Error::Cargo { .. } => "lab doctor".into(),
             Error::NoLesson { nearest: None, .. } => "lab list".into(),
             Error::NoLab { .. } => {
                 "lab init DIR makes a copy of the lessons; or cd into yours".into()
@@ -101,12 +104,15 @@ impl Error {
                 format!("mkdir -p {}", path.parent()?.display())
             }
             Error::File { doing: "write" | "make", path, why } if why.ends_with("(ENOSPC)") => {
-                format!("make room: df -h {}", path.parent()?.display())
+                format!("make room: df -h {}", folder(path))
             }
             Error::File { doing: "write" | "make", why, .. }
                 if ["(EROFS)", "(EACCES)", "(EPERM)"].iter().any(|it| why.ends_with(it)) =>
             {
                 "choose a folder that you may write to".into()
+            }
+            Error::File { doing: "read", path, why } if why.ends_with("(ENOENT)") => {
+                format!("ls {}", folder(path)).trim_end_matches(" .").into()
             }
             Error::Progress { path, .. } => {
                 format!("mend it, or put it away: mv {0} {0}.old", path.display())
@@ -182,6 +188,7 @@ impl fmt::Display for Error {
                 path.display()
             ),
             Error::Build { what } => write!(f, "cargo could not build {what}"),
+            Error::Cargo { what, why } => write!(f, "cargo could not build {what}: {why}"),
             Error::Usage { why, .. } => f.write_str(why),
             Error::Told { message, .. } => f.write_str(message),
             Error::Worker { why } => write!(f, "the recorder ended early: {why}"),
@@ -242,6 +249,12 @@ pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -
     best.filter(|(likeness, _)| *likeness > ALIKE)
         .map(|(_, name)| format!("; did you mean {name}?"))
         .unwrap_or_default()
+}
+
+/// The folder that a file is in, as one types it.
+fn folder(path: &Path) -> String {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    folder.unwrap_or(Path::new(".")).display().to_string()
 }
 
 /// An errno in words and by name: `permission denied (EACCES)`.
@@ -310,6 +323,7 @@ mod tests {
             },
             Error::NewerProgress { path: ".lab/progress.toml".into(), version: 2, reads: 1 },
             Error::Build { what: "12-half-close".into() },
+            Error::Cargo { what: "12-half-close".into(), why: "linker `cc` not found".into() },
             Error::Usage {
                 why: "there is no program to trace".into(),
                 next: "lab trace -- CMD".into(),
@@ -352,6 +366,7 @@ mod tests {
                 | Error::Progress { .. }
                 | Error::NewerProgress { .. }
                 | Error::Build { .. }
+                | Error::Cargo { .. }
                 | Error::Usage { .. }
                 | Error::Told { .. }
                 | Error::Worker { .. } => {}

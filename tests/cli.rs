@@ -484,6 +484,7 @@ fn recordings_that_cannot_be_read() {
     error: run.json is a recording of version 2; this lab reads up to version 1
       try: cargo install --path . to bring lab up to date
     error: cannot read none.json: no such file or directory (ENOENT)
+      try: ls
     ");
     let half: String = run.chars().take(run.chars().count() / 2).collect();
     assert!(show(&half).starts_with("error: run.json is not a whole recording: it breaks off in"));

@@ -15,7 +15,7 @@ use crate::tracer::weather::Weather;
 
 use super::Outcome;
 use super::home::{Home, PackOption};
-use super::output::{self, ColorChoice, Linked, to_stdout};
+use super::output::{self, ColorChoice, Linked, Progress, to_stdout};
 use super::predictor::Predictor;
 use super::run::build;
 
@@ -121,9 +121,7 @@ impl Check {
             Format::Github => reports::github(&report),
         };
         match &self.output {
-            Some(path) => {
-                std::fs::write(path, told).map_err(|error| Error::file("write", path, &error))?
-            }
+            Some(path) => output::to_file(path, told.as_bytes())?,
             None if !live => to_stdout(&told),
             None => {}
         }
@@ -198,9 +196,10 @@ impl Check {
         check.seed = self.seed.unwrap_or(check.seed);
         check.jobs =
             self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, |n| n.get());
-        graded.cells = check.fair();
+        graded.cells = shown(&check, check.plans.len(), color, |check, done| check.fair(done));
         say(verdict::head(&graded, paint) + &verdict::fair(&graded, paint));
-        let foul = check.foul(&graded.cells);
+        let all = check.plans.len() * check.weathers.len();
+        let foul = shown(&check, all, color, |check, done| check.foul(&graded.cells, done));
         graded.cells.extend(foul);
         say(verdict::foul(&graded, paint));
         Ok((graded, whole))
@@ -296,6 +295,20 @@ impl Check {
             names.iter().map(|name| shell_words::quote(name).into_owned()).collect();
         Err(Error::Usage { why, next: format!("--scenario with one of {}", names.join(", ")) })
     }
+}
+
+/// The verdicts of so many runs, which a bar counts while they go on.
+fn shown(
+    check: &Checked,
+    runs: usize,
+    color: ColorChoice,
+    judge: impl FnOnce(&Checked, &(dyn Fn(&Cell) + Sync)) -> Vec<Cell>,
+) -> Vec<Cell> {
+    let progress = Progress::of(runs, color);
+    judge(check, &|cell| {
+        progress.done();
+        progress.begin(&cell.name());
+    })
 }
 
 /// A command as a shell splits it; no shell runs it.

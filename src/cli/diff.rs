@@ -19,7 +19,7 @@ use crate::{sandbox, tracer};
 use super::Outcome;
 use super::check::words;
 use super::home::{Home, PackOption};
-use super::output::{self, ColorChoice, Linked, to_stdout};
+use super::output::{self, ColorChoice, Linked, say, to_stdout};
 use super::record::request;
 use super::run::{build, build_shipped, parts, scene};
 
@@ -88,7 +88,15 @@ impl Diff {
             graded.iter().map(|role| (role.clone(), vec![binary.clone(), role.clone()])).collect()
         };
         let yours = match foreign.is_empty() {
-            true => by(build(root, &lesson, "exercise.rs", color)?),
+            true => match build(root, &lesson, "exercise.rs", color) {
+                // What does not compile is not done yet; the lab has done its work.
+                Err(error @ Error::Build { .. }) => {
+                    let number = lesson.number;
+                    say(&format!("{error}; the compiler has said why\nnext: lab diff {number}\n"));
+                    return Ok(Outcome::Broken);
+                }
+                built => by(built?),
+            },
             false => foreign.clone(),
         };
         let solved = solution.map(|file| build_shipped(root, &lesson, &file, color)).transpose()?;

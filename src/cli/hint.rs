@@ -4,10 +4,10 @@ use clap::Args;
 
 use crate::catalogue::Lesson;
 use crate::error::Result;
-use crate::progress::{self, Entry, Found};
+use crate::progress::{Entry, Found};
 
 use super::Outcome;
-use super::home::Home;
+use super::home::{Home, PackOption};
 use super::output::say;
 
 #[derive(Args)]
@@ -21,6 +21,8 @@ pub struct Hint {
     /// A number, a unique part of a name, or a whole name; none: the current lesson
     #[arg(value_name = "LESSON")]
     lesson: Option<String>,
+    #[command(flatten)]
+    pack: PackOption,
     /// Show what was shown before, and no more
     #[arg(long)]
     again: bool,
@@ -40,7 +42,7 @@ enum Next {
 
 impl Hint {
     pub fn go(&self) -> Result<Outcome> {
-        let home = Home::open(None)?;
+        let home = Home::open(self.pack.pack.as_deref())?;
         let lesson = home.one_or_current(self.lesson.as_deref())?;
         let entry = home.progress()?.lesson(&lesson.id);
         let number = lesson.number;
@@ -50,13 +52,13 @@ impl Hint {
         }
         let said = match next(&lesson, &entry) {
             Next::Rule { id, hint } => {
-                progress::change(&home.state, |it| it.hinted_rule(&lesson.id, &id))?;
+                home.change(|it| it.hinted_rule(&lesson.id, &id))?;
                 format!(
                     "{id}\n  {hint}\nnext: lab check {number}    # lab hint {number} says more\n"
                 )
             }
             Next::Level(at) => {
-                progress::change(&home.state, |it| it.hinted(&lesson.id, at + 1))?;
+                home.change(|it| it.hinted(&lesson.id, at + 1))?;
                 let rest = match at + 1 < lesson.exercise.hints.len() {
                     true => format!("lab hint {number} says more"),
                     false => "that was the last hint".into(),

@@ -86,16 +86,21 @@ impl Home {
     /// Records what a check found; see [`Progress::judged`]. `alone`: it was of this lesson and no other, which so becomes
     /// the one that is worked on.
     pub fn record(&self, lesson: &Lesson, graded: &Graded, whole: bool, alone: bool) -> Result<()> {
-        if !self.has_learner {
-            return Ok(());
-        }
         let last = Last::of(graded);
-        progress::change(&self.state, |progress| {
+        self.change(|progress| {
             if alone {
                 progress.go_to(&lesson.id);
             }
             progress.judged(&lesson.id, last, whole);
         })
+    }
+
+    /// Records what the learner did, where there is one.
+    pub fn change(&self, change: impl FnOnce(&mut Progress)) -> Result<()> {
+        match self.has_learner {
+            true => progress::change(&self.state, change),
+            false => Ok(()),
+        }
     }
 
     /// The lessons that have an exercise, in order. One whose file cannot be read stands in nobody's way here: `lab list`

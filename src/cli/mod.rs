@@ -115,14 +115,18 @@ pub fn main() -> ExitCode {
         Ok(lab) => lab,
         Err(asked) if !asked.use_stderr() => {
             output::say(&asked.to_string());
-            return ExitCode::SUCCESS;
+            return ended(output::all_printed().map(|()| Outcome::Holds));
         }
         Err(error) => {
             tell(&usage::wrong(&error, command_meant().as_deref()));
             return ExitCode::from(2);
         }
     };
-    match dispatch(lab) {
+    ended(dispatch(lab).and_then(|found| output::all_printed().map(|()| found)))
+}
+
+fn ended(outcome: Result<Outcome>) -> ExitCode {
+    match outcome {
         Ok(Outcome::Holds) => ExitCode::SUCCESS,
         Ok(Outcome::Broken) => ExitCode::from(1),
         Ok(Outcome::Unknown) => ExitCode::from(2),

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use clap::{Args, ValueEnum};
 
@@ -9,6 +10,7 @@ use crate::catalogue::Catalogue;
 use crate::error::{Error, Result};
 use crate::event::{Recording, Schedule};
 use crate::pattern::CallPattern;
+use crate::progress;
 use crate::render::links::Links;
 use crate::render::{html, json, mermaid, pcapng, sockets, strace, svg, text};
 use crate::timeline::timeline;
@@ -189,7 +191,7 @@ impl Drawing {
                 bytes_to_stdout(drawn);
                 Ok(())
             }
-            Some(path) => std::fs::write(path, drawn).map_err(|error| cannot_write(path, &error)),
+            Some(path) => to_file(path, drawn),
         }
     }
 }
@@ -229,15 +231,36 @@ pub fn can_write(path: &Path) -> Result<()> {
     }
     let new = !path.exists();
     let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
-    opened.map_err(|error| cannot_write(path, &error))?;
+    opened.map_err(|error| Error::file("write", path, &error))?;
     if new {
         let _ = std::fs::remove_file(path);
     }
     Ok(())
 }
 
-fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
-    Error::file("write", path, error)
+/// Writes a result to a file: all of it, or what was there before stays.
+pub fn to_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    // Nothing takes the place of a pipe or a device.
+    if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+        return over(path, bytes);
+    }
+    match progress::replace(path, bytes, None) {
+        // The file may be ours to write, and its folder not.
+        Err(Error::File { why, .. }) if why.ends_with("(EACCES)") => over(path, bytes),
+        replaced => replaced,
+    }
+}
+
+fn over(path: &Path, bytes: &[u8]) -> Result<()> {
+    std::fs::write(path, bytes).map_err(|error| Error::file("write", path, &error))
+}
+
+/// What became of the first result that stdout did not take.
+static LOST: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Fails if anything that was printed is lost: to a full disk, for one.
+pub fn all_printed() -> Result<()> {
+    LOST.get().map_or(Ok(()), |error| Err(Error::file("write", Path::new("stdout"), error)))
 }
 
 /// Prints a result. A reader that has gone away (`| head`) has seen enough.
@@ -247,7 +270,11 @@ pub fn to_stdout(text: &str) {
 
 fn bytes_to_stdout(bytes: &[u8]) {
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    if let Err(error) = stdout.write_all(bytes).and_then(|()| stdout.flush())
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        let _ = LOST.set(error);
+    }
 }
 
 /// Prints what is said about a result.

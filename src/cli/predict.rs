@@ -17,7 +17,7 @@ use crate::tracer;
 
 use super::Outcome;
 use super::answers::{self, Answers};
-use super::home::Home;
+use super::home::{Home, PackOption};
 use super::output::{ColorChoice, say, to_stdout, width};
 use super::record::request;
 use super::run::{build_shipped, parts, scene};
@@ -44,6 +44,8 @@ pub struct Predict {
     /// A number, a unique part of a name, or a whole name
     #[arg(value_name = "LESSON")]
     lesson: String,
+    #[command(flatten)]
+    pack: PackOption,
     /// How to put the questions
     #[arg(long = "as", value_enum, default_value_t = Form::Text, value_name = "FORMAT")]
     form: Form,
@@ -51,7 +53,7 @@ pub struct Predict {
 
 impl Predict {
     pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
-        let home = Home::open(None)?;
+        let home = Home::open(self.pack.pack.as_deref())?;
         let lesson = home.find_one(&self.lesson)?;
         if lesson.asks.is_empty() {
             let why = format!("{} has nothing to predict", lesson.name);

@@ -13,7 +13,7 @@ use crate::progress::backups::Saved;
 use crate::progress::{self, Locked};
 
 use super::Outcome;
-use super::home::Home;
+use super::home::{Home, PackOption};
 use super::output::say;
 
 #[derive(Args)]
@@ -29,6 +29,8 @@ pub struct Reset {
     /// Every lesson that has an exercise
     #[arg(long, conflicts_with = "lessons")]
     all: bool,
+    #[command(flatten)]
+    pack: PackOption,
 }
 
 #[derive(Args)]
@@ -55,7 +57,7 @@ struct Due {
 
 impl Reset {
     pub fn go(&self) -> Result<Outcome> {
-        let home = Home::open(None)?;
+        let home = Home::open(self.pack.pack.as_deref())?;
         let locked = Locked::new(&home.state)?;
         let mut due = Vec::new();
         for lesson in self.lessons(&home)? {

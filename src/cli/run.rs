@@ -124,5 +124,11 @@ pub fn parts(demo: &Demo, binary: &str) -> Vec<Part> {
 
 /// Where the user stands.
 pub fn working_folder() -> Result<std::path::PathBuf> {
-    std::env::current_dir().map_err(|error| Error::file("find", ".".as_ref(), &error))
+    std::env::current_dir().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Error::Usage {
+            why: "the working folder is no more (ENOENT)".into(),
+            next: "cd to one that is there".into(),
+        },
+        _ => Error::file("find", ".".as_ref(), &error),
+    })
 }

@@ -6,10 +6,9 @@ use similar::{ChangeTag, TextDiff};
 
 use crate::catalogue::Lesson;
 use crate::error::{Error, Result};
-use crate::progress;
 
 use super::Outcome;
-use super::home::Home;
+use super::home::{Home, PackOption};
 use super::output::{ColorChoice, say, to_stdout};
 
 #[derive(Args)]
@@ -27,6 +26,8 @@ pub struct Solution {
     /// Show it before a pass; `lab list` will say so
     #[arg(long)]
     give_up: bool,
+    #[command(flatten)]
+    pack: PackOption,
     /// Which one; none: the one that is most like yours
     #[arg(long, value_name = "NAME")]
     style: Option<String>,
@@ -37,7 +38,7 @@ pub struct Solution {
 
 impl Solution {
     pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
-        let home = Home::open(None)?;
+        let home = Home::open(self.pack.pack.as_deref())?;
         let lesson = home.find_one(&self.lesson)?;
         let number = lesson.number;
         let solutions = lesson.solutions()?;
@@ -50,7 +51,7 @@ impl Solution {
                 ));
                 return Ok(Outcome::Broken);
             }
-            progress::change(&home.state, |it| it.given_up(&lesson.id))?;
+            home.change(|it| it.given_up(&lesson.id))?;
         }
         let theirs = text(lesson.shipped(file)?.unwrap_or_default());
         let mut out = match (self.whole, yours) {

@@ -20,7 +20,7 @@ use crate::tracer;
 
 use super::Outcome;
 use super::answers::{Answer, Answers};
-use super::home::Home;
+use super::home::{Home, PackOption};
 use super::output::{ColorChoice, Drawing, Format, say, to_stderr};
 use super::record::{outcome, request};
 use super::run::{build, parts, scene};
@@ -39,6 +39,8 @@ pub struct Step {
     /// A number, a unique part of a name, or a whole name
     #[arg(value_name = "LESSON")]
     lesson: String,
+    #[command(flatten)]
+    pack: PackOption,
     /// Step through this variant of the demo
     #[arg(long, value_name = "NAME")]
     variant: Option<String>,
@@ -49,7 +51,7 @@ pub struct Step {
 impl Step {
     pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
         self.drawing.check()?;
-        let home = Home::open(None)?;
+        let home = Home::open(self.pack.pack.as_deref())?;
         let lesson = home.find_one(&self.lesson)?;
         let demo = lesson.demo(self.variant.as_deref())?;
         let scene = scene(&lesson, demo)?;

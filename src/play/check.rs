@@ -114,23 +114,23 @@ impl Check {
         named.unwrap_or(&self.casts[0])
     }
 
-    /// The verdicts of fair weather, in the order of the scenarios.
-    pub fn fair(&self) -> Vec<Cell> {
+    /// The verdicts of fair weather, in the order of the scenarios; `done` hears of each as soon as it is there.
+    pub fn fair(&self, done: &(dyn Fn(&Cell) + Sync)) -> Vec<Cell> {
         let asked: Vec<(usize, Option<Weather>)> =
             (0..self.plans.len()).map(|plan| (plan, None)).collect();
-        self.all(&asked)
+        self.all(&asked, done)
     }
 
     /// The verdicts of every other weather, of each in the order of the scenarios. What failed in fair weather already
     /// is not told again.
-    pub fn foul(&self, fair: &[Cell]) -> Vec<Cell> {
+    pub fn foul(&self, fair: &[Cell], done: &(dyn Fn(&Cell) + Sync)) -> Vec<Cell> {
         let plans = 0..self.plans.len();
         let asked: Vec<(usize, Option<Weather>)> = self
             .weathers
             .iter()
             .flat_map(|weather| plans.clone().map(|plan| (plan, Some(*weather))))
             .collect();
-        let mut cells = self.all(&asked);
+        let mut cells = self.all(&asked, done);
         for cell in &mut cells {
             if let Some(fair) = fair.iter().find(|it| it.scenario == cell.scenario) {
                 cell.verdict = grade::in_weather(cell.verdict.clone(), &fair.verdict);
@@ -173,7 +173,7 @@ impl Check {
         play(&request, &mut |_| {})
     }
 
-    fn all(&self, asked: &[(usize, Option<Weather>)]) -> Vec<Cell> {
+    fn all(&self, asked: &[(usize, Option<Weather>)], done: &(dyn Fn(&Cell) + Sync)) -> Vec<Cell> {
         let cells: Mutex<Vec<Option<Cell>>> = Mutex::new(vec![None; asked.len()]);
         let next = AtomicUsize::new(0);
         let interrupted = AtomicBool::new(false);
@@ -187,6 +187,7 @@ impl Check {
                     false => self.judge(plan, *weather, &interrupted),
                 };
                 let cell = self.cell(plan, *weather, judged);
+                done(&cell);
                 if let Ok(mut cells) = cells.lock() {
                     cells[at] = Some(cell);
                 }

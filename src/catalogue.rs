@@ -317,8 +317,22 @@ pub struct Demo {
 impl Demo {
     /// The file of its golden timeline, without the `.snap`.
     pub fn golden(&self) -> String {
+        self.named("timeline")
+    }
+
+    /// The file of its golden picture: `picture.glued.svg`.
+    pub fn picture(&self) -> String {
+        self.named("picture") + ".svg"
+    }
+
+    /// The file of its golden recording: `recording.glued.json`.
+    pub fn recording(&self) -> String {
+        self.named("recording") + ".json"
+    }
+
+    fn named(&self, what: &str) -> String {
         let variant = self.variant.as_ref().map(|name| format!(".{}", name.as_ref()));
-        format!("timeline{}", variant.unwrap_or_default())
+        format!("{what}{}", variant.unwrap_or_default())
     }
 }
 
@@ -573,6 +587,12 @@ impl Lesson {
             asks: ask.asks.clone(),
             why: ask.why.as_ref().clone(),
         })
+    }
+
+    /// What is asked about the demo, or about this variant of it.
+    pub fn asks_of<'a>(&'a self, variant: Option<&'a str>) -> impl Iterator<Item = &'a Ask> {
+        let of = move |ask: &&Ask| ask.of.as_ref().map(|of| of.as_ref().as_str()) == variant;
+        self.asks.iter().filter(of)
     }
 
     /// The role of this name.

@@ -81,6 +81,19 @@ impl Recording {
         bare
     }
 
+    /// What of it a repository keeps: the same on every machine of its architecture, whoever recorded it and wherever.
+    ///
+    /// A program is known by its file's name.
+    pub fn to_keep(&self) -> Recording {
+        let mut kept = self.without_machine_facts();
+        for program in kept.roles.iter_mut().filter_map(|role| role.command.first_mut()) {
+            if let Some((_, name)) = program.rsplit_once('/') {
+                *program = name.into();
+            }
+        }
+        kept
+    }
+
     /// Whether anything is known to have gone over the wire.
     pub fn has_wire(&self) -> bool {
         !self.packets.is_empty()

@@ -35,6 +35,7 @@ pub mod sandbox;
 pub mod tracer;
 pub mod wire;
 
+pub mod book;
 pub mod copy;
 
 pub mod play;

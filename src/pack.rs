@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 #[folder = "lessons/"]
 #[exclude = "*.snap"]
 #[exclude = "*/picture*.svg"]
+#[exclude = "*/recording*.json"]
 #[exclude = "*.lab-new"]
 #[exclude = "rows.tsv"]
 struct Carried;
@@ -143,8 +144,9 @@ fn name(path: &Path) -> String {
 fn walk(folder: &Path, before: &str, files: &mut Vec<String>) -> Result<()> {
     for path in entries(folder)? {
         let name = name(&path);
-        let is_golden =
-            name.ends_with(".snap") || name.starts_with("picture") && name.ends_with(".svg");
+        let is_golden = name.ends_with(".snap")
+            || name.starts_with("picture") && name.ends_with(".svg")
+            || name.starts_with("recording") && name.ends_with(".json");
         if name.starts_with('.') || name == "target" || is_golden {
             continue;
         }

@@ -1,8 +1,8 @@
 //! Every lesson's demo, played and compared with the golden timeline beside it.
 //!
 //! `LAB_REPEAT=50 cargo test --test lessons` plays each as often, and every recording must be the same.
-//! After a change that is meant, `INSTA_UPDATE=always` writes the timelines anew, `LAB_ACCEPT=1` the pictures: read their
-//! difference.
+//! After a change that is meant, `INSTA_UPDATE=always` writes the timelines anew, `LAB_ACCEPT=1` the pictures and the
+//! recordings, from which the book is made: read their difference.
 
 use std::collections::BTreeSet;
 use std::fmt::{Display, Formatter};
@@ -76,14 +76,65 @@ fn every_lesson_is_drawn_as_its_golden_picture_says() {
 }
 
 #[test]
-fn every_picture_is_of_a_demo() {
-    let known: Vec<PathBuf> = demos().iter().map(Demo::picture).collect();
+fn every_golden_recording_is_what_the_demo_does() {
+    let mut changed = Vec::new();
+    for demo in demos() {
+        let played = play(&demo);
+        if !played.isolation.lacking.is_empty() {
+            return skipped(&played.isolation.lacking.join(", "));
+        }
+        let path = demo.recording();
+        if std::env::var_os("LAB_ACCEPT").is_some() {
+            fs::write(&path, json::write_short(&played.to_keep())).unwrap();
+        }
+        match kept(&demo) {
+            // Where the kernel has other calls, the same program makes others.
+            Some(kept) if kept.arch != played.arch => {
+                return skipped(&format!("the golden recordings are of {}", kept.arch));
+            }
+            Some(kept) if kept.same_as(&played.to_keep()) => {}
+            _ => changed.push(path.display().to_string()),
+        }
+    }
+    assert!(
+        changed.is_empty(),
+        "other than played, which LAB_ACCEPT=1 writes anew: {}",
+        changed.join(", ")
+    );
+}
+
+#[test]
+fn a_golden_recording_is_drawn_as_its_golden_timeline_and_picture() {
+    for demo in demos() {
+        let kept = kept(&demo).unwrap_or_else(|| panic!("no {}", demo.recording().display()));
+        assert_eq!(draw(&kept).trim_end(), golden(&demo), "{demo}: the timeline");
+        let picture = fs::read_to_string(demo.picture()).unwrap();
+        assert_eq!(svg::svg(&timeline(&kept)), picture, "{demo}: the picture");
+    }
+}
+
+#[test]
+fn a_golden_recording_has_nothing_of_who_made_it() {
+    let mut played = play(&demos()[0]);
+    played.events[0].pid = 4321;
+    let text = json::write(&played.to_keep());
+    for fact in ["4321", env!("CARGO_MANIFEST_DIR"), played.kernel.as_str(), "frames"] {
+        assert!(!text.contains(fact), "{fact}");
+    }
+    assert!(played.same_as(&played.without_machine_facts()));
+}
+
+#[test]
+fn every_picture_and_recording_is_of_a_demo() {
+    let of_demo = |demo: &Demo| [demo.picture(), demo.recording()];
+    let known: Vec<PathBuf> = demos().iter().flat_map(of_demo).collect();
     let folders: BTreeSet<&Path> = known.iter().filter_map(|picture| picture.parent()).collect();
     for folder in folders {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let is_picture = path.extension().is_some_and(|it| it == "svg");
-            assert!(!is_picture || known.contains(&path), "{}: of no demo", path.display());
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let is_golden = name.ends_with(".svg") || name.starts_with("recording");
+            assert!(!is_golden || known.contains(&path), "{}: of no demo", path.display());
         }
     }
 }
@@ -246,9 +297,25 @@ struct Demo {
 impl Demo {
     /// The file of its golden picture: `picture.svg`, `picture.VARIANT.svg`.
     fn picture(&self) -> PathBuf {
-        let name = self.golden.replacen("timeline", "picture", 1);
-        root().join("lessons").join(&self.lesson).join(format!("{name}.svg"))
+        self.beside("picture", "svg")
     }
+
+    /// The file of its golden recording: `recording.json`, `recording.VARIANT.json`.
+    fn recording(&self) -> PathBuf {
+        self.beside("recording", "json")
+    }
+
+    fn beside(&self, what: &str, ending: &str) -> PathBuf {
+        let name = self.golden.replacen("timeline", what, 1);
+        root().join("lessons").join(&self.lesson).join(format!("{name}.{ending}"))
+    }
+}
+
+/// A demo's golden recording.
+fn kept(demo: &Demo) -> Option<Recording> {
+    let path = demo.recording();
+    let bytes = fs::read(&path).ok()?;
+    Some(json::parse(&bytes, &path).unwrap_or_else(|error| panic!("{error}")))
 }
 
 impl Display for Demo {

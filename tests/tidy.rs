@@ -23,7 +23,7 @@ const LAYERS: [&[&str]; 13] = [
     &["render"],
     &["pack"],
     &["catalogue", "tracer", "wire", "sandbox", "cargo", "progress"],
-    &["copy"],
+    &["book", "copy"],
     &["play"],
     &["cli"],
 ];

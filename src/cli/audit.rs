@@ -22,7 +22,7 @@ use crate::tracer;
 
 use super::Outcome;
 use super::output::{self, ColorChoice, Progress, say};
-use super::predict::Played;
+use super::predict::played;
 use super::predictor::Predictor;
 use super::record::request;
 use super::run::{build, parts, scene, working_folder};
@@ -357,7 +357,7 @@ fn asks(root: &Path, lesson: &Lesson, color: ColorChoice) -> Result<Vec<String>>
     if lesson.asks.len() < ASKS {
         faults.push(format!("{} `[[ask]]`s, and {ASKS} are wanted", lesson.asks.len()));
     }
-    let (_, unmatched) = Played::all(root, lesson, color)?;
+    let (_, unmatched) = played(root, lesson, color)?;
     faults.extend(unmatched.iter().map(Error::to_string));
     Ok(faults)
 }

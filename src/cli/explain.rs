@@ -2,9 +2,10 @@
 
 use clap::Args;
 
+use crate::book::explain::{Graded, Wanted, graded, lessons_in, users, wanted};
 use crate::catalogue::Lesson;
 use crate::error::{Error, Result, did_you_mean};
-use crate::grade::{self, Check, Expect};
+use crate::grade::{Check, Expect};
 use crate::tracer::weather::Weather;
 
 use super::Outcome;
@@ -25,12 +26,7 @@ pub struct Explain {
 impl Explain {
     pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
         let catalogue = Home::open(None)?.catalogue;
-        let lessons = catalogue.read_all().into_iter().collect::<Result<Vec<_>>>()?;
-        let mut graded = Vec::new();
-        for lesson in lessons {
-            let rules = lesson.grading()?;
-            graded.push((lesson, rules));
-        }
+        let graded = graded(catalogue.read_all().into_iter().collect::<Result<Vec<_>>>()?)?;
         let told = match &self.name {
             None => list(&graded),
             Some(name) => explain(name, &graded)?,
@@ -39,8 +35,6 @@ impl Explain {
         Ok(Outcome::Holds)
     }
 }
-
-type Graded = (Lesson, grade::Rules);
 
 fn list(lessons: &[Graded]) -> String {
     let mut out = String::new();
@@ -80,9 +74,8 @@ fn explain(name: &str, lessons: &[Graded]) -> Result<String> {
     for (lesson, rules) in lessons {
         for rule in rules.rules.iter().filter(|rule| rule.id == name) {
             let mut part = format!("{name}, a rule of {}\n  {}\n", lesson.name, rule.says);
-            for line in expectation(&rule.expect) {
-                part.push_str(&format!("  {line}\n"));
-            }
+            let Wanted { words, items, joint } = wanted(&rule.expect);
+            part.push_str(&format!("  {words}: {}\n", items.join(joint)));
             if !rule.scenarios.is_empty() {
                 part.push_str(&format!("  in the scenarios: {}\n", rule.scenarios.join(", ")));
             }
@@ -94,17 +87,12 @@ fn explain(name: &str, lessons: &[Graded]) -> Result<String> {
     }
     if let Some(check) = Check::named(name) {
         let mut part = format!("{name}\n  {}\n  {}\n", check.says(), check.why());
-        let uses = |(_, rules): &&Graded| {
-            rules.baseline.contains(&check)
-                || rules.rules.iter().any(|rule| rule.expect == Expect::Check(check))
-        };
-        part.push_str(&used(lessons.iter().filter(uses).map(|(lesson, _)| lesson)));
+        part.push_str(&used(&users(check, lessons)));
         parts.push(part);
     }
     if let Some(weather) = Weather::ALL.into_iter().find(|weather| weather.name() == name) {
         let mut part = format!("{name}, a weather\n  {}\n", weather.explain());
-        let uses = |lesson: &&Lesson| lesson.exercise.weather.iter().any(|it| it.as_ref() == name);
-        part.push_str(&used(lessons.iter().map(|(lesson, _)| lesson).filter(uses)));
+        part.push_str(&used(&lessons_in(weather, lessons)));
         parts.push(part);
     }
     if parts.is_empty() {
@@ -113,27 +101,11 @@ fn explain(name: &str, lessons: &[Graded]) -> Result<String> {
     Ok(parts.join("\n"))
 }
 
-fn used<'a>(lessons: impl Iterator<Item = &'a Lesson>) -> String {
-    let names: Vec<&str> = lessons.map(|lesson| lesson.name.as_str()).collect();
+fn used(lessons: &[&Lesson]) -> String {
+    let names: Vec<&str> = lessons.iter().map(|lesson| lesson.name.as_str()).collect();
     match names.as_slice() {
         [] => "  no lesson uses it yet\n".into(),
         names => format!("  used by {}\n", names.join(", ")),
-    }
-}
-
-/// What a rule asks for, in the notation.
-fn expectation(expect: &Expect) -> Vec<String> {
-    match expect {
-        Expect::Order(patterns) => {
-            let calls: Vec<String> = patterns.iter().map(ToString::to_string).collect();
-            vec![format!("in this order: {}", calls.join(" → "))]
-        }
-        Expect::Call(pattern) => vec![format!("wanted: {pattern}")],
-        Expect::Never { what, after: None } => vec![format!("never: {what}")],
-        Expect::Never { what, after: Some(after) } => vec![format!("never: {what}, after {after}")],
-        Expect::Count { what, times } => vec![format!("so often: {what} {times}")],
-        Expect::Check(check) => vec![format!("the check {}", check.name())],
-        Expect::Prints(lines) => lines.iter().map(|line| format!("prints: {line}")).collect(),
     }
 }
 

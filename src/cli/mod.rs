@@ -14,6 +14,7 @@ mod hint;
 mod home;
 mod init;
 mod list;
+mod mdbook;
 mod output;
 mod pages;
 mod predict;
@@ -82,6 +83,8 @@ enum Command {
     List(list::List),
     /// Collect the reports of many students into one table: for teachers
     Class(class::ClassOf),
+    /// Make what stands in the book for lessons: for mdBook
+    Mdbook(mdbook::Mdbook),
     /// Say what this machine allows, and what mends the rest
     Doctor(doctor::Doctor),
     /// Print what makes a shell complete this command line
@@ -154,6 +157,7 @@ fn dispatch(lab: Lab) -> Result<Outcome> {
         Some(Command::Show(show)) => show.go(lab.color),
         Some(Command::List(list)) => list.go(lab.color),
         Some(Command::Class(class)) => class.go(),
+        Some(Command::Mdbook(mdbook)) => mdbook.go(),
         Some(Command::Doctor(doctor)) => doctor.go(lab.color),
         Some(Command::Completions(completions)) => completions.go(Lab::command()),
         Some(Command::Man) => pages::man(&Lab::command()),

@@ -5,14 +5,14 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use crate::book::{Asked, Played};
 use crate::catalogue::Lesson;
 use crate::error::{Error, Result};
-use crate::event::Recording;
 use crate::grade::{Ask, Judged, Truth};
 use crate::play::{self, Request};
 use crate::render::rows;
 use crate::render::text::Style;
-use crate::timeline::{Row, RowKind, Timeline, timeline};
+use crate::timeline::{Row, RowKind};
 use crate::tracer;
 
 use super::Outcome;
@@ -59,7 +59,7 @@ impl Predict {
             let why = format!("{} has nothing to predict", lesson.name);
             return Err(Error::Usage { why, next: format!("lab run {}", lesson.number) });
         }
-        let (played, unmatched) = Played::all(home.root(), &lesson, color)?;
+        let (played, unmatched) = played(home.root(), &lesson, color)?;
         if let Some(error) = unmatched.into_iter().next() {
             return Err(error);
         }
@@ -78,78 +78,32 @@ impl Predict {
     }
 }
 
-/// A demo that was played, and what is asked about it.
-pub struct Played {
-    variant: Option<String>,
-    recording: Recording,
-    drawn: Timeline,
-    /// In the order of their rows, each with the step in which the call begins.
-    asked: Vec<(Ask, usize)>,
-}
-
-impl Played {
-    /// Plays each demo of a lesson that something is asked about, the plain one first. Gives besides an error for each
-    /// question whose call is in no row.
-    pub fn all(
-        root: &Path,
-        lesson: &Lesson,
-        color: ColorChoice,
-    ) -> Result<(Vec<Played>, Vec<Error>)> {
-        let (mut all, mut unmatched) = (Vec::new(), Vec::new());
-        for demo in &lesson.demos {
-            let variant = demo.variant.as_ref().map(|name| name.as_ref().as_str());
-            let asks: Vec<_> = lesson
-                .asks
-                .iter()
-                .filter(|ask| ask.of.as_ref().map(|of| of.as_ref().as_str()) == variant)
-                .collect();
-            if asks.is_empty() {
-                continue;
-            }
-            let binary = build_shipped(root, lesson, demo.program.as_ref(), color)?;
-            let request = Request {
-                scenario: scene(lesson, demo)?,
-                ..request(
-                    Some(lesson.name.clone()),
-                    parts(demo, &binary),
-                    tracer::Settings::default(),
-                )
-            };
-            let recording = play::play(&request, &mut |_| {})?;
-            let drawn = timeline(&recording);
-            let mut asked = Vec::new();
-            for written in asks {
-                let ask = lesson.ask(written)?;
-                match ask.row(&drawn).map(|row| row.step) {
-                    Some(step) => asked.push((ask, step)),
-                    None => {
-                        let of = variant.map(|name| format!(" of `{name}`")).unwrap_or_default();
-                        let why = format!("no row{of} is call {} of `{}`", ask.nth, ask.call);
-                        unmatched.push(lesson.error_at(&written.call, why));
-                    }
-                }
-            }
-            asked.sort_by_key(|(_, step)| *step);
-            all.push(Played { variant: variant.map(str::to_owned), recording, drawn, asked });
+/// Plays each demo of a lesson that something is asked about, the plain one first, its questions in the order of their
+/// rows. Gives besides an error for each question whose call is in no row.
+pub fn played(
+    root: &Path,
+    lesson: &Lesson,
+    color: ColorChoice,
+) -> Result<(Vec<Played>, Vec<Error>)> {
+    let (mut all, mut unmatched) = (Vec::new(), Vec::new());
+    for demo in &lesson.demos {
+        let variant = demo.variant.as_ref().map(|name| name.as_ref().as_str());
+        if lesson.asks_of(variant).next().is_none() {
+            continue;
         }
-        Ok((all, unmatched))
-    }
-
-    /// The call as it stands before it is made: `client: recv(sock, 1024)`.
-    fn call(&self, row: &Row) -> String {
-        let unmade = self.drawn.unmade(&self.recording, row);
-        let since = match row.kind {
-            RowKind::Wakes { since } => format!(" [since {since}]"),
-            _ => String::new(),
+        let binary = build_shipped(root, lesson, demo.program.as_ref(), color)?;
+        let settings = tracer::Settings::default();
+        let request = Request {
+            scenario: scene(lesson, demo)?,
+            ..request(Some(lesson.name.clone()), parts(demo, &binary), settings)
         };
-        format!("{}: {}{since}", row.role, rows::call(&self.drawn, &unmade))
+        let recording = play::play(&request, &mut |_| {})?;
+        let (mut played, mut missing) = Played::of(lesson, variant, recording)?;
+        played.asked.sort_by_key(|(_, step)| *step);
+        all.push(played);
+        unmatched.append(&mut missing);
     }
-
-    /// The row in which the call that begins here has returned.
-    fn returned<'a>(&'a self, row: &'a Row) -> &'a Row {
-        let woke = |it: &&Row| it.kind == RowKind::Wakes { since: row.step };
-        self.drawn.rows.iter().skip(row.step).find(woke).unwrap_or(row)
-    }
+    Ok((all, unmatched))
 }
 
 /// The questions being put.
@@ -257,7 +211,7 @@ struct Questions {
     questions: Vec<OneQuestion>,
 }
 
-/// A question with its answer, as the book has it.
+/// A question with its answer.
 #[derive(Serialize)]
 struct OneQuestion {
     variant: Option<String>,
@@ -274,12 +228,10 @@ struct OneQuestion {
 }
 
 fn as_json(lesson: &Lesson, played: &[Played]) -> String {
-    let question = |played: &Played, (ask, step): &(Ask, usize)| {
-        let row = played.drawn.row(*step)?;
-        let truth = Truth::of(&played.drawn, row);
-        Some(OneQuestion {
+    let questions = played.iter().flat_map(|played| {
+        played.answered().map(|Asked { ask, row, truth }| OneQuestion {
             variant: played.variant.clone(),
-            step: *step,
+            step: row.step,
             role: row.role.clone(),
             call: played.call(row),
             asks: ask.asks.clone(),
@@ -287,11 +239,8 @@ fn as_json(lesson: &Lesson, played: &[Played]) -> String {
             says: truth.says(),
             why: ask.why.clone(),
         })
-    };
-    let questions = played
-        .iter()
-        .flat_map(|played| played.asked.iter().filter_map(move |ask| question(played, ask)))
-        .collect();
+    });
+    let questions = questions.collect();
     let all = Questions { version: 1, lesson: lesson.name.clone(), questions };
     serde_json::to_string_pretty(&all).unwrap_or_default() + "\n"
 }

@@ -1,10 +1,14 @@
 //! The recording as a file: JSON, one event on a line, so that two of them can be compared line by line.
 //!
+//! A program that spins makes the same few calls thousands of times. A file that is kept for long holds them once, and
+//! after them how often they came again: `{"repeat":2,"times":4998}`, the two events before it, each time with the next
+//! numbers. [`parse`] reads either.
+//!
 //! Schema: `book/src/reference/recording.schema.json`.
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -14,8 +18,20 @@ use crate::event::{Event, Recording, VERSION};
 const KEYS: [&str; 9] =
     ["version", "lesson", "isolation", "arch", "kernel", "schedule", "roles", "sockets", "events"];
 
+/// So many events at most are told from a few that come again and again.
+const MOST_REPEATED: u64 = 100_000;
+
 /// A recording as JSON: a line for each key, role, object, event and packet.
 pub fn write(recording: &Recording) -> String {
+    written(recording, recording.events.iter().map(line))
+}
+
+/// The same, with events that come again and again written once.
+pub fn write_short(recording: &Recording) -> String {
+    written(recording, folded(&recording.events).into_iter())
+}
+
+fn written(recording: &Recording, events: impl Iterator<Item = String>) -> String {
     let mut out = String::from("{\n");
     let mut key = |name: &str, json: String| {
         if out.len() > 2 {
@@ -39,7 +55,7 @@ pub fn write(recording: &Recording) -> String {
     }
     key("roles", lines(&recording.roles));
     key("sockets", lines(&recording.sockets));
-    key("events", lines(&recording.events));
+    key("events", list(events));
     if !recording.steps.is_empty() {
         key("steps", lines(&recording.steps));
     }
@@ -70,7 +86,7 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Recording> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(broken("it is empty".into()));
     }
-    let json: Value = match serde_json::from_slice(bytes) {
+    let mut json: Value = match serde_json::from_slice(bytes) {
         Ok(json) => json,
         Err(error) => {
             // What a newer lab writes may not even parse here: its version stands first and is asked first.
@@ -83,6 +99,9 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Recording> {
             }));
         }
     };
+    if let Some(Value::Array(events)) = json.get_mut("events") {
+        *events = unfolded(std::mem::take(events)).map_err(broken)?;
+    }
     let Value::Object(fields) = &json else {
         return Err(broken("it is JSON, but no object".into()));
     };
@@ -128,11 +147,78 @@ fn line(value: &impl Serialize) -> String {
 }
 
 fn lines<T: Serialize>(items: &[T]) -> String {
-    if items.is_empty() {
-        return "[]".into();
+    list(items.iter().map(line))
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    let lines: Vec<String> = items.map(|item| format!("  {item}")).collect();
+    if lines.is_empty() { "[]".into() } else { format!("[\n{}\n]", lines.join(",\n")) }
+}
+
+/// Events that come again: the last so many, so many times.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Repeat {
+    repeat: usize,
+    times: usize,
+}
+
+/// Each event as a line of JSON; one or two that come again eight times and more as one line.
+fn folded(events: &[Event]) -> Vec<String> {
+    const WORTH_IT: usize = 8;
+    let again = |one: &Event, other: &Event, after: usize| {
+        let renumbered = Event { seq: one.seq + after as u64, ..one.clone() };
+        renumbered == *other
+    };
+    let (mut lines, mut at) = (Vec::new(), 0);
+    while at < events.len() {
+        let repeat = [1, 2].into_iter().find_map(|repeat| {
+            let before = events.get(at.checked_sub(repeat)?..)?;
+            let same = before.iter().zip(&before[repeat..]);
+            let times = same.take_while(|(one, other)| again(one, other, repeat)).count() / repeat;
+            (times >= WORTH_IT).then_some(Repeat { repeat, times })
+        });
+        match repeat {
+            Some(repeat) => {
+                at += repeat.repeat * repeat.times;
+                lines.push(line(&repeat));
+            }
+            None => {
+                lines.push(line(&events[at]));
+                at += 1;
+            }
+        }
     }
-    let lines: Vec<String> = items.iter().map(|item| format!("  {}", line(item))).collect();
-    format!("[\n{}\n]", lines.join(",\n"))
+    lines
+}
+
+/// The events with those in their places that come again.
+fn unfolded(items: Vec<Value>) -> std::result::Result<Vec<Value>, String> {
+    let mut events: Vec<Value> = Vec::with_capacity(items.len());
+    let mut room = MOST_REPEATED;
+    for item in items {
+        if item.get("repeat").is_none() {
+            events.push(item);
+            continue;
+        }
+        let wrong = |why: &str| format!("its `events`, after the {}: {why}", ordinal(events.len()));
+        let Repeat { repeat, times } =
+            serde_json::from_value(item).map_err(|error| wrong(&error.to_string()))?;
+        let Some(first) = events.len().checked_sub(repeat).filter(|_| repeat > 0) else {
+            return Err(wrong(&format!("there are no {repeat} to repeat")));
+        };
+        room = (repeat.checked_mul(times))
+            .and_then(|all| room.checked_sub(all as u64))
+            .ok_or_else(|| wrong(&format!("more than {MOST_REPEATED} that come again")))?;
+        for at in first..first + repeat * times {
+            let mut event = events[at].clone();
+            if let Some(seq) = event.get("seq").and_then(Value::as_u64) {
+                event["seq"] = (seq + repeat as u64).into();
+            }
+            events.push(event);
+        }
+    }
+    Ok(events)
 }
 
 /// The version of a file that begins as a recording does, whatever follows.
@@ -170,6 +256,46 @@ pub(super) mod tests {
         {
             let json = write(&recording);
             assert_eq!(parse(json.as_bytes(), Path::new("run.json")).unwrap(), recording);
+        }
+    }
+
+    /// A program that makes these calls over and over.
+    fn spinning(calls: &[&'static str], times: usize) -> Recording {
+        let mut sample = sample::Sample::new(None, &["server"]);
+        let who = ("server", 1, 1);
+        let sock = sample.socket(who, "SOCK_STREAM", 3);
+        for _ in 0..times {
+            for call in calls {
+                let args = vec![sample::arg("sockfd", sample::fd(3, sock))];
+                sample.event(who, call, args, Some(0), "");
+            }
+        }
+        sample.0
+    }
+
+    #[test]
+    fn what_comes_again_and_again_is_written_once_and_reads_back_the_same() {
+        for (calls, times, lines) in
+            [(&["recv"][..], 500, 2), (&["recv", "poll"], 500, 3), (&["recv"], 5, 6)]
+        {
+            let recording = spinning(calls, times);
+            let short = write_short(&recording);
+            assert_eq!(parse(short.as_bytes(), Path::new("run.json")).unwrap(), recording);
+            let events = short.lines().filter(|line| line.starts_with("  {\"seq\":")).count();
+            assert_eq!(events, lines, "with the socket");
+        }
+        let plain = sample::one_shot();
+        assert_eq!(write_short(&plain), write(&plain));
+    }
+
+    #[test]
+    fn a_repetition_of_nothing_or_of_too_much_is_refused() {
+        let short = write_short(&spinning(&["recv"], 500));
+        for (repeat, times) in [("9", "499"), ("0", "499"), ("1", "99999999999"), ("1", "\"x\"")] {
+            let wanted = format!("{{\"repeat\":{repeat},\"times\":{times}}}");
+            let wrong = short.replace("{\"repeat\":1,\"times\":499}", &wanted);
+            assert_ne!(wrong, short);
+            assert!(why(wrong.as_bytes()).contains("after the 2nd"), "{}", why(wrong.as_bytes()));
         }
     }
 

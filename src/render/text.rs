@@ -68,14 +68,29 @@ pub fn text(timeline: &Timeline, style: &Style) -> String {
     let style = Style { width: style.width.max(40), ..*style };
     let mut page = Page { style, out: String::new() };
     head(&mut page, timeline);
-    let calls: Vec<Vec<Atom>> = timeline.rows.iter().map(|row| atoms(timeline, row)).collect();
-    let wire = Wire::of(timeline);
-    match columns(timeline, &calls, &wire, &style) {
-        Some(widths) => side_by_side(&mut page, timeline, calls, &widths, &wire),
-        None => one_below_the_other(&mut page, timeline, calls),
-    }
+    rows(&mut page, timeline, &|_| true);
     foot(&mut page, timeline);
     page.out
+}
+
+/// Draws some of the rows, and `⋮` for those that are left out between two of them; neither what was played nor how it
+/// ended. Who runs and who waits is told as it is in the whole.
+pub fn excerpt(timeline: &Timeline, style: &Style, shown: &dyn Fn(&Row) -> bool) -> String {
+    let style = Style { width: style.width.max(40), ..*style };
+    let mut page = Page { style, out: String::new() };
+    rows(&mut page, timeline, shown);
+    page.out
+}
+
+/// The rows that are shown: side by side where there is room.
+fn rows(page: &mut Page, timeline: &Timeline, shown: &dyn Fn(&Row) -> bool) {
+    let atoms = |row: &Row| if shown(row) { atoms(timeline, row) } else { Vec::new() };
+    let calls: Vec<Vec<Atom>> = timeline.rows.iter().map(atoms).collect();
+    let wire = Wire::of(timeline);
+    match columns(timeline, &calls, &wire, &page.style) {
+        Some(widths) => side_by_side(page, timeline, calls, &widths, &wire),
+        None => one_below_the_other(page, timeline, calls),
+    }
 }
 
 /// What other pictures of a timeline write above and below it: lines of at most `width` columns.
@@ -388,11 +403,17 @@ fn side_by_side(
     }
     page.line(heads);
     let mut lives = vec![Life::default(); timeline.roles.len()];
+    let mut gap = Gap { width: gutter, ..Gap::default() };
     for (row, atoms) in timeline.rows.iter().zip(calls) {
         let Some(own) = timeline.roles.iter().position(|role| role.name == row.role) else {
             continue;
         };
         lives[own].before(row);
+        // Every row that is shown says something.
+        if gap.is_here(page, atoms.is_empty()) {
+            lives[own].after(row);
+            continue;
+        }
         let mut cells: Vec<Vec<Vec<Span>>> = Vec::new();
         for (column, (role, width)) in timeline.roles.iter().zip(widths).enumerate() {
             let mut cell = if column == own {
@@ -445,8 +466,37 @@ fn in_words(words: Span) -> Vec<Atom> {
 }
 
 fn one_below_the_other(page: &mut Page, timeline: &Timeline, calls: Vec<Vec<Atom>>) {
+    let mut gap = Gap { width: gutter(timeline), ..Gap::default() };
     for (row, atoms) in timeline.rows.iter().zip(calls) {
-        one_row(page, timeline, row, atoms);
+        if !gap.is_here(page, atoms.is_empty()) {
+            one_row(page, timeline, row, atoms);
+        }
+    }
+}
+
+/// Rows that are left out.
+#[derive(Default)]
+struct Gap {
+    /// Of the step numbers.
+    width: usize,
+    /// Whether there is a row above it.
+    below: bool,
+    open: bool,
+}
+
+impl Gap {
+    /// Whether this row is one of them; the first that is none is told of those before it.
+    fn is_here(&mut self, page: &mut Page, left_out: bool) -> bool {
+        if left_out {
+            self.open = self.below;
+        } else {
+            if self.open {
+                let sign = if page.style.ascii { ':' } else { '⋮' };
+                page.line(vec![span(format!("{sign:>0$}", self.width - 2), Paint::Quiet)]);
+            }
+            (self.open, self.below) = (false, true);
+        }
+        left_out
     }
 }
 

@@ -1,0 +1,32 @@
+// The boxes of a chapter: an answer first, then what the recording says. Without this script they are radio buttons above
+// a <details> that anybody may open.
+"use strict";
+
+for (const box of document.querySelectorAll(".lab-box")) {
+    const answer = box.querySelector("details");
+    const verdict = box.querySelector(".verdict");
+    const options = [...box.querySelectorAll("input[type=radio]")];
+    const chosen = () => options.find((option) => option.checked);
+
+    const commit = document.createElement("button");
+    commit.type = "button";
+    commit.textContent = "That is my answer";
+    commit.setAttribute("aria-disabled", "true");
+    box.querySelector(".options").after(commit);
+    answer.hidden = true;
+    // A browser may remember what was chosen before the page was loaded again.
+    options.forEach((option) => { option.checked = false; });
+
+    box.addEventListener("change", () => commit.setAttribute("aria-disabled", "false"));
+    commit.addEventListener("click", () => {
+        const option = chosen();
+        if (!option) {
+            return;
+        }
+        const right = "right" in option.dataset;
+        verdict.textContent = right ? "Right." : "Not so. Read on, then you may choose again.";
+        verdict.className = right ? "verdict is-right" : "verdict is-wrong";
+        answer.hidden = false;
+        answer.open = true;
+    });
+}

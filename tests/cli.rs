@@ -53,6 +53,7 @@ fn each_command_explains_itself() {
         "audit",
         "show",
         "list",
+        "mdbook",
         "doctor",
         "completions",
         "man",

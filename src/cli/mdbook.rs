@@ -13,11 +13,10 @@ use super::run::working_folder;
 
 #[derive(Args)]
 #[command(after_help = "Examples:
-  mdbook build book
   lab mdbook supports html
 
-mdBook starts it, as book/book.toml says: a block `lab` of a chapter becomes
-the timeline, the picture or the question that it asks for.")]
+`mdbook build book` starts it, as book/book.toml says: a block `lab` of a
+chapter becomes the timeline, the picture or the question that it asks for.")]
 pub struct Mdbook {
     #[command(subcommand)]
     asked: Option<Asked>,

@@ -101,6 +101,8 @@ fn uses(material: &Path) -> Vec<Vec<String>> {
         "undo".into(),
         format!("init {}", material.join("copy").display()),
         "update".into(),
+        "watch".into(),
+        "watch --plain".into(),
         "diff 1".into(),
         "step 1".into(),
         "predict 1".into(),

@@ -44,35 +44,36 @@ impl Hint {
     pub fn go(&self) -> Result<Outcome> {
         let home = Home::open(self.pack.pack.as_deref())?;
         let lesson = home.one_or_current(self.lesson.as_deref())?;
-        let entry = home.progress()?.lesson(&lesson.id);
-        let number = lesson.number;
-        if self.again {
-            say(&shown(&lesson, &entry));
-            return Ok(Outcome::Holds);
-        }
-        let said = match next(&lesson, &entry) {
-            Next::Rule { id, hint } => {
-                home.change(|it| it.hinted_rule(&lesson.id, &id))?;
-                format!(
-                    "{id}\n  {hint}\nnext: lab check {number}    # lab hint {number} says more\n"
-                )
-            }
-            Next::Level(at) => {
-                home.change(|it| it.hinted(&lesson.id, at + 1))?;
-                let rest = match at + 1 < lesson.exercise.hints.len() {
-                    true => format!("lab hint {number} says more"),
-                    false => "that was the last hint".into(),
-                };
-                format!("{}next: lab check {number}    # {rest}\n", level(&lesson, at))
-            }
-            Next::None => format!(
-                "{}there are no more hints\nnext: lab check {number}    # or lab solution {number} --give-up\n",
-                shown(&lesson, &entry)
-            ),
-        };
-        say(&said);
+        say(&match self.again {
+            true => shown(&lesson, &home.progress()?.lesson(&lesson.id)),
+            false => one_more(&home, &lesson)?,
+        });
         Ok(Outcome::Holds)
     }
+}
+
+/// One hint more than was shown before, which is remembered; and what to do with it.
+pub fn one_more(home: &Home, lesson: &Lesson) -> Result<String> {
+    let entry = home.progress()?.lesson(&lesson.id);
+    let number = lesson.number;
+    Ok(match next(lesson, &entry) {
+        Next::Rule { id, hint } => {
+            home.change(|it| it.hinted_rule(&lesson.id, &id))?;
+            format!("{id}\n  {hint}\nnext: lab check {number}    # lab hint {number} says more\n")
+        }
+        Next::Level(at) => {
+            home.change(|it| it.hinted(&lesson.id, at + 1))?;
+            let rest = match at + 1 < lesson.exercise.hints.len() {
+                true => format!("lab hint {number} says more"),
+                false => "that was the last hint".into(),
+            };
+            format!("{}next: lab check {number}    # {rest}\n", level(lesson, at))
+        }
+        Next::None => format!(
+            "{}there are no more hints\nnext: lab check {number}    # or lab solution {number} --give-up\n",
+            shown(lesson, &entry)
+        ),
+    })
 }
 
 fn next(lesson: &Lesson, entry: &Entry) -> Next {

@@ -53,14 +53,20 @@ impl List {
             to_stdout(&format!("{lessons}\n"));
         } else {
             let linked = Linked::new(&home.catalogue, color);
-            linked.say(&table(&lines, width(false)));
-            linked.say(&sum(&lessons, &progress));
+            linked.say(&(table(&lines, width(false)) + &sum(&lessons, &progress)));
         }
         // The others can still be played, but the list is not whole.
         let last = broken.pop();
         broken.iter().for_each(tell);
         last.map_or(Ok(Outcome::Holds), Err)
     }
+}
+
+/// The list within so many columns, of the lessons that can be read.
+pub fn within(home: &Home, room: usize) -> Result<String> {
+    let progress = home.progress()?;
+    let lessons: Vec<Lesson> = home.catalogue.read_all().into_iter().flatten().collect();
+    Ok(table(&lines(home, &lessons, &progress), room) + &sum(&lessons, &progress))
 }
 
 /// `lab` alone.

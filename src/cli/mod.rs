@@ -28,6 +28,7 @@ mod solution;
 mod step;
 mod trace;
 mod usage;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -59,6 +60,8 @@ enum Command {
     Trace(trace::Trace),
     /// Grade a program by what it did
     Check(check::Check),
+    /// Check the current lesson whenever you save it
+    Watch(watch::Watch),
     /// Hold your run against the demo's: where do they part first?
     Diff(diff::Diff),
     /// Give the next hint for a lesson
@@ -145,6 +148,7 @@ fn dispatch(lab: Lab) -> Result<Outcome> {
         Some(Command::Predict(predict)) => predict.go(lab.color),
         Some(Command::Trace(trace)) => trace.go(lab.color),
         Some(Command::Check(check)) => check.go(lab.color),
+        Some(Command::Watch(watch)) => watch.go(lab.color),
         Some(Command::Diff(diff)) => diff.go(lab.color),
         Some(Command::Hint(hint)) => hint.go(),
         Some(Command::Solution(solution)) => solution.go(lab.color),

@@ -296,6 +296,15 @@ pub fn say(text: &str) {
 /// Breaks lines that are too wide, between words; what goes on below is set in as far as the last column of the line,
 /// or a little where that would leave no room.
 fn fitted(text: &str, width: usize) -> String {
+    wrapped(text, width, false)
+}
+
+/// The same for a screen, which does not break lines itself: a word that is too wide is broken as well.
+pub fn within(text: &str, width: usize) -> String {
+    wrapped(text, width, true)
+}
+
+fn wrapped(text: &str, width: usize, break_words: bool) -> String {
     let fit = |line: &str| -> String {
         let (bare, end) = match line.strip_suffix('\n') {
             Some(bare) => (bare, "\n"),
@@ -307,7 +316,7 @@ fn fitted(text: &str, width: usize) -> String {
         let indent = " ".repeat(column(bare).filter(|at| *at <= width / 3).unwrap_or(4));
         let options = textwrap::Options::new(width)
             .subsequent_indent(&indent)
-            .break_words(false)
+            .break_words(break_words)
             .word_splitter(textwrap::WordSplitter::NoHyphenation);
         let lines = textwrap::wrap(bare, options);
         lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n") + end

@@ -1,12 +1,14 @@
 //! The lab: plays socket programs, records what they do and draws it.
 //!
 //! ```text
+// ANCHOR: picture
 //! lesson.toml ─ catalogue ─ cargo ─┐
 //!                                  ├─ play ─ Recording ─ Timeline ─ render ─ stdout
 //! any programs ────────────────────┘   │                    │
 //!                              sandbox, tracer           pattern: which calls to show,
 //!                                      │                 and after which one a role starts
 //!                               decode, wire
+// ANCHOR_END: picture
 //! ```
 //!
 //! A module uses only those above it in the list below (`tests/tidy.rs` holds it to that).

@@ -10,8 +10,9 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{self, Command, Stdio};
 
 use nix::errno::Errno;
-use nix::sys::prctl::set_pdeathsig;
+use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
 use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
 use crate::error::{Error, Result};
@@ -42,6 +43,7 @@ impl Child {
             doing: "start the lab beside this one".into(),
             errno: error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw),
         };
+        set_child_subreaper(true).map_err(|errno| failed(errno.into()))?;
         let mut lab = Command::new("/proc/self/exe");
         lab.arg0("lab").args(arguments).stdin(Stdio::null()).process_group(0);
         let (out, stdout) = io::pipe().map_err(failed)?;
@@ -84,8 +86,10 @@ impl Drop for Child {
     fn drop(&mut self) {
         // Until it has been waited for, the group's id is nobody else's.
         if matches!(self.process.try_wait(), Ok(None)) {
-            let _ = killpg(Pid::from_raw(self.process.id() as i32), Signal::SIGKILL);
-            let _ = self.process.wait();
+            let group = Pid::from_raw(self.process.id() as i32);
+            let _ = killpg(group, Signal::SIGKILL);
+            // Whose parent has died is ours to wait for: then all of it is gone, not only the first.
+            while !matches!(waitpid(Pid::from_raw(-group.as_raw()), None), Err(Errno::ECHILD)) {}
         }
     }
 }

@@ -9,7 +9,7 @@ use std::io::stdout;
 use ansi_to_tui::IntoText as _;
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{EnterAlternateScreen, enable_raw_mode};
-use ratatui::layout::{Constraint, Layout};
+use ratatui::layout::{Constraint, Layout, Position};
 use ratatui::style::Style;
 use ratatui::text::Text;
 use ratatui::{DefaultTerminal, Frame};
@@ -142,12 +142,16 @@ impl Screen {
     /// Gives the terminal to somebody else for a while.
     pub fn leave(&mut self) {
         ratatui::restore();
+        let _ = self.terminal.show_cursor();
     }
 
     /// Takes it again.
     pub fn come_back(&mut self) -> Result<()> {
         let taken = enable_raw_mode().and_then(|()| execute!(stdout(), EnterAlternateScreen));
-        taken.and_then(|()| self.terminal.clear()).map_err(|error| refused(&error))
+        // Draws all of it anew. `Terminal::clear` would ask the terminal where its cursor is, and wait for the answer.
+        let whole = taken.and_then(|()| self.terminal.size());
+        let drawn = whole.and_then(|size| self.terminal.resize((Position::ORIGIN, size).into()));
+        drawn.map_err(|error| refused(&error))
     }
 }
 
@@ -251,6 +255,38 @@ mod tests {
         let rows = drawn(80, 24, &view, 1000);
         assert!(rows.iter().any(|row| row.starts_with("line 99 ")), "{rows:?}");
         assert!(rows[23].trim_end().ends_with("79-99/99"), "{rows:?}");
+    }
+
+    /// Panics while it has the screen: for the test below, which runs it on a terminal.
+    #[test]
+    #[ignore = "it is the next test that runs it"]
+    fn panics() {
+        let mut screen = Screen::new().unwrap();
+        screen.draw(&View { head: "head", body: "body", next: "next" }).unwrap();
+        panic!("on purpose");
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_before_it_is_told() {
+        use nix::sys::termios::tcgetattr;
+        let ends = nix::pty::openpty(None, None).unwrap();
+        let before = tcgetattr(&ends.slave).unwrap();
+        let mut tests = std::process::Command::new(std::env::current_exe().unwrap());
+        tests.args(["cli::watch::face::tests::panics", "--exact", "--ignored", "--nocapture"]);
+        let end = || ends.slave.try_clone().unwrap();
+        let status = tests.stdin(end()).stdout(end()).stderr(end()).status().unwrap();
+        drop(tests);
+        assert_eq!(status.code(), Some(101), "a test has failed");
+        assert_eq!(tcgetattr(&ends.slave).unwrap(), before);
+        drop(ends.slave);
+        let mut bytes = Vec::new();
+        // A terminal without its other end says EIO rather than end of file. pty(7).
+        let _ = std::io::Read::read_to_end(&mut std::fs::File::from(ends.master), &mut bytes);
+        let text = String::from_utf8_lossy(&bytes);
+        let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what}: {text}"));
+        assert!(at("\x1b[?1049h") < at("\x1b[?1049l"), "{text:?}");
+        assert!(at("\x1b[?1049l") < at("on purpose"), "{text:?}");
+        assert!(text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l"), "{text:?}");
     }
 
     #[test]

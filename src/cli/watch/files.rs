@@ -13,7 +13,7 @@ use std::io::{PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -33,13 +33,16 @@ pub struct Files {
     seen: Print,
     /// When a change will have been quiet for long enough.
     due: Option<Instant>,
-    /// Which folder is watched, or could not be: device and inode.
-    of: Option<(u64, u64)>,
+    /// Which folder is watched, or could not be.
+    of: Option<Folder>,
     /// Tells by `bell`; `None` where it cannot.
     watcher: Option<RecommendedWatcher>,
     bell: PipeReader,
     ring: PipeWriter,
 }
+
+/// What tells two folders of one name apart: device, inode and, since an inode is used again, when it was made.
+type Folder = (u64, u64, Option<SystemTime>);
 
 /// What tells two states of the files apart.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -119,7 +122,8 @@ impl Files {
 
     /// Watches the folder, unless it is the one that is watched.
     fn watch(&mut self) {
-        let of = fs::metadata(&self.folder).ok().map(|about| (about.dev(), about.ino()));
+        let about = fs::metadata(&self.folder).ok();
+        let of = about.map(|it| (it.dev(), it.ino(), it.created().ok()));
         if of == self.of {
             return;
         }
@@ -185,14 +189,19 @@ impl File {
 mod tests {
     use super::*;
 
-    /// Waits for as long as `Files` says until a save is whole; `false` if none comes in ten looks.
+    /// Waits as a watch does until a save is whole; `false` if none comes for many looks.
     fn comes(files: &mut Files) -> bool {
-        (0..10).any(|_| {
-            use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-            let timeout = PollTimeout::try_from(files.patience()).unwrap();
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let begun = Instant::now();
+        while begun.elapsed() < 20 * LOOK {
+            let patience = files.patience() + Duration::from_millis(1);
+            let timeout = PollTimeout::try_from(patience).unwrap();
             poll(&mut [PollFd::new(files.bell(), PollFlags::POLLIN)], timeout).unwrap();
-            files.saved()
-        })
+            if files.saved() {
+                return true;
+            }
+        }
+        false
     }
 
     fn exercise() -> (tempfile::TempDir, PathBuf, Files) {
@@ -271,6 +280,9 @@ mod tests {
         fs::write(lesson.join("exercise.rs"), "two").unwrap();
         assert!(comes(&mut files) && files.has_exercise());
         let watched = fs::metadata(&lesson).unwrap();
-        assert_eq!(files.of, Some((watched.dev(), watched.ino())));
+        assert_eq!(
+            files.of.map(|(dev, inode, _)| (dev, inode)),
+            Some((watched.dev(), watched.ino()))
+        );
     }
 }

@@ -149,6 +149,8 @@ struct Session {
     /// The demo while it plays, and what it has said so far: the recording and what is said about it.
     demo: Option<(Child, String, String)>,
     editor: Option<std::process::Child>,
+    /// What there is to print once the editor has ended.
+    untold: String,
     /// What the last key came to, if there is something to say of it.
     notice: Option<String>,
     /// Whether the last key was `n` in a lesson that is not done.
@@ -174,6 +176,7 @@ impl Session {
             page: Page::Verdict,
             demo: None,
             editor: None,
+            untold: String::new(),
             notice: None,
             leaving: false,
             screen,
@@ -296,7 +299,10 @@ impl Session {
         match &mut self.screen {
             Some(screen) => screen.go_to_top(),
             None if matches!(self.page, Page::Verdict) => {}
-            None => self.tell(&self.body()),
+            None => {
+                let body = self.body();
+                self.tell(&body);
+            }
         }
     }
 
@@ -503,6 +509,7 @@ impl Session {
         if let Some(screen) = &mut self.screen {
             screen.come_back()?;
         }
+        self.tell("");
         match ended {
             Ok(status) if status.success() => {}
             Ok(status) => self.notify(format!("the editor ended with {status}")),
@@ -572,10 +579,14 @@ impl Session {
         self.notice = Some(notice);
     }
 
-    /// Prints it, unless there is a screen, which shows things otherwise.
-    fn tell(&self, text: &str) {
-        if self.screen.is_none() && !text.is_empty() {
-            output::say(&output::harmless(text));
+    /// Prints it, unless there is a screen, which shows things otherwise; while the editor has the terminal, later.
+    fn tell(&mut self, text: &str) {
+        if self.screen.is_some() {
+            return;
+        }
+        self.untold.push_str(text);
+        if self.editor.is_none() {
+            output::say(&output::harmless(&std::mem::take(&mut self.untold)));
         }
     }
 

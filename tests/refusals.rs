@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// Every command in a use that writes, where it has one. What is not a shell's is not quoted: no word has a blank.
-const USES: [&str; 26] = [
+const USES: [&str; 28] = [
     "",
     "run 1",
     "run 1 --as svg -o picture.svg",
@@ -34,6 +34,8 @@ const USES: [&str; 26] = [
     "doctor",
     "completions bash",
     "man",
+    "watch --plain",
+    "mdbook supports html",
 ];
 
 fn skipped(why: &str) {

@@ -103,6 +103,7 @@ fn uses(material: &Path) -> Vec<Vec<String>> {
         "update".into(),
         "watch".into(),
         "watch --plain".into(),
+        "mdbook supports html".into(),
         "diff 1".into(),
         "step 1".into(),
         "predict 1".into(),

@@ -230,13 +230,13 @@ fn cells(count: u16) -> NonZero<u16> {
     NonZero::new(count).unwrap()
 }
 
-/// Everything that this process has started and that has not ended, its own children first.
+/// Everything that this process has started and that has not ended, and what that has.
 fn children(pid: Pid) -> Vec<Pid> {
-    let listed = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    let own: Vec<Pid> =
-        listed.split_whitespace().map(|it| Pid::from_raw(it.parse().unwrap())).collect();
-    let theirs = own.iter().flat_map(|child| children(*child));
-    own.iter().copied().chain(theirs).collect()
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let listed = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("children")).ok();
+    let own: String = threads.filter_map(listed).collect();
+    let own = own.split_whitespace().map(|child| Pid::from_raw(child.parse().unwrap()));
+    own.flat_map(|child| [vec![child], children(child)].concat()).collect()
 }
 
 fn is_alive(pid: Pid) -> bool {

@@ -3,7 +3,7 @@
 //! Checks and demos run in processes of their own: however long one builds, computes or hangs, it can be ended at once
 //! by ending its process group, cargo and compiler included; its recorder and the program under test die with it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
@@ -11,8 +11,8 @@ use std::process::{self, Command, Stdio};
 
 use nix::errno::Errno;
 use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
-use nix::sys::signal::{SigSet, Signal, killpg};
-use nix::sys::wait::waitpid;
+use nix::sys::signal::{SigSet, Signal, kill, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::error::{Error, Result};
@@ -84,14 +84,33 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // Until it has been waited for, the group's id is nobody else's.
-        if matches!(self.process.try_wait(), Ok(None)) {
-            let group = Pid::from_raw(self.process.id() as i32);
-            let _ = killpg(group, Signal::SIGKILL);
-            // Whose parent has died is ours to wait for: then all of it is gone, not only the first.
-            while !matches!(waitpid(Pid::from_raw(-group.as_raw()), None), Err(Errno::ECHILD)) {}
+        if !matches!(self.process.try_wait(), Ok(None)) {
+            return;
+        }
+        // Until it has been waited for, its id and its group's are nobody else's.
+        let pid = Pid::from_raw(self.process.id() as i32);
+        let below = descendants(pid);
+        let _ = killpg(pid, Signal::SIGKILL);
+        // Whose parent has died is ours to wait for: then all of it is gone, not only the first.
+        while !matches!(waitpid(Pid::from_raw(-pid.as_raw()), None), Err(Errno::ECHILD)) {}
+        // A program under test has a session of its own. Where no pid namespace took it along, it has come to us.
+        for pid in below {
+            if matches!(waitpid(pid, Some(WaitPidFlag::WNOHANG)), Ok(WaitStatus::StillAlive)) {
+                let _ = kill(pid, Signal::SIGKILL);
+                let _ = waitpid(pid, None);
+            }
         }
     }
+}
+
+/// The children of a process, theirs, and so on. proc(5), `/proc/TID/task/TID/children`.
+fn descendants(pid: Pid) -> Vec<Pid> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let listed = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("children")).ok();
+    let children: String = threads.filter_map(listed).collect();
+    let children = children.split_whitespace().filter_map(|child| child.parse().ok());
+    let children = children.map(Pid::from_raw);
+    children.flat_map(|child| [vec![child], descendants(child)].concat()).collect()
 }
 
 /// What a program that is started from here inherits of signals: none blocked.

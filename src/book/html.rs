@@ -26,6 +26,13 @@ pub fn columns(text: &str) -> String {
     out
 }
 
+/// The beginning of a sentence.
+pub fn first_upper(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    first + letters.as_str()
+}
+
 /// Markdown within a line as HTML: code, links and emphasis.
 pub fn inline(markdown: &str) -> String {
     let mut out = String::new();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::explain::{Graded, Wanted, graded, lessons_in, users, wanted};
-use super::html::first_upper;
+use super::html::{first_upper, inline};
 use super::{Place, wrong};
 use crate::catalogue::Lesson;
 use crate::error::Result;
@@ -19,7 +19,8 @@ pub fn rules_of(place: Place<'_>, lesson: &Lesson) -> Result<String> {
         return Err(wrong(format!("{} has no rules", lesson.name)));
     }
     let page = place.link("reference/rules.md");
-    let one = |rule: &grade::Rule| format!("- [{0}]({page}#{0}): {1}\n", rule.id, rule.says);
+    let one =
+        |rule: &grade::Rule| format!("- [{0}]({page}#{0}): {1}\n", rule.id, inline(&rule.says));
     Ok(rules.iter().map(one).collect())
 }
 

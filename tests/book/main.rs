@@ -223,7 +223,7 @@ fn planted_things_from_elsewhere_are_found() {
 
 #[test]
 fn planted_leftovers_are_found() {
-    for text in ["{{#include nowhere.rs}}", "{{#rows}}", "text {{#rows bind}}"] {
+    for text in ["{{#include nowhere.rs}}", "{{#rows}}", "text {{#rows bind}}", "an Arc<Link>."] {
         let findings = small(&[("a.md", &format!("# A\n\n{text}\n"))]).leftovers();
         assert_eq!(findings.len(), 1, "{text}: {findings:?}");
     }

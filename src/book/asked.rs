@@ -58,11 +58,7 @@ impl Played {
     /// The call as it stands before it is made: `client: recv(sock, 1024)`.
     pub fn call(&self, row: &Row) -> String {
         let unmade = self.drawn.unmade(&self.recording, row);
-        let since = match row.kind {
-            RowKind::Wakes { since } => format!(" [since {since}]"),
-            _ => String::new(),
-        };
-        format!("{}: {}{since}", row.role, rows::call(&self.drawn, &unmade))
+        format!("{}: {}", row.role, rows::call(&self.drawn, &unmade))
     }
 
     /// The row in which the call that begins here has returned.

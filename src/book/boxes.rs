@@ -6,12 +6,12 @@
 use serde::Deserialize;
 
 use super::blocks::text;
-use super::html::{escaped, inline};
+use super::html::{escaped, first_upper, inline};
 use super::{Asked, Book, Place, Played, wrong};
 use crate::catalogue::Lesson;
 use crate::error::Result;
 use crate::event::Recording;
-use crate::grade::Truth;
+use crate::grade::{Ask, Truth};
 use crate::pattern::CallPattern;
 use crate::render::rows;
 use crate::render::text::Style;
@@ -128,19 +128,33 @@ fn prediction(played: &Played, asked: &Asked<'_>, name: &str) -> Result<String> 
         why: String::new(),
     };
     let options: Vec<Answer> = kinds.map(option).collect();
-    let scene = played
-        .variant
-        .as_ref()
-        .map(|it| format!("In the recording <code>{}</code>: ", escaped(it)));
     let asks = ask.asks.as_ref().map(|asks| format!("<p>{}</p>", inline(asks)));
     let asks = format!(
         "{}<p>{}<code>{} = ?</code></p>",
         asks.unwrap_or_default(),
-        scene.unwrap_or_default(),
+        which(played, ask),
         escaped(&played.call(row))
     );
     let told = told(played, row, truth, &ask.why);
     Ok(one_box("lab-predict", name, &asks, &options, &told))
+}
+
+/// Which call is meant, where its own words do not say it: `The second such call, after it has waited: `.
+fn which(played: &Played, ask: &Ask) -> String {
+    const NTH: [&str; 5] = ["the first", "the second", "the third", "the fourth", "the fifth"];
+    let scene = played.variant.as_ref();
+    let scene = scene.map(|it| format!("in the recording <code>{}</code>", escaped(it)));
+    let nth = match NTH.get(ask.nth - 1) {
+        Some(nth) => format!("{nth} such call"),
+        None => format!("call {} of its kind", ask.nth),
+    };
+    let woken = ask.woken.then(|| "after it has waited".to_owned());
+    let parts: Vec<String> =
+        [scene, (ask.nth > 1).then_some(nth), woken].into_iter().flatten().collect();
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!("{}: ", first_upper(&parts.join(", "))),
+    }
 }
 
 /// What the recording says of a call, and why.

@@ -1,6 +1,6 @@
 //! HTML within Markdown: on one line, since there a blank line ends it.
 
-use pulldown_cmark::{Parser, html};
+use pulldown_cmark::{Event, Parser, html};
 use unicode_width::UnicodeWidthChar;
 
 /// A text for anywhere between tags or within an attribute.
@@ -26,10 +26,21 @@ pub fn columns(text: &str) -> String {
     out
 }
 
-/// Markdown within a line as HTML: code, links and emphasis.
+/// The beginning of a sentence.
+pub fn first_upper(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    first + letters.as_str()
+}
+
+/// Markdown within a line as HTML: code, links and emphasis. `Arc<Link>` is no tag.
 pub fn inline(markdown: &str) -> String {
+    let as_text = |event| match event {
+        Event::Html(text) | Event::InlineHtml(text) => Event::Text(text),
+        event => event,
+    };
     let mut out = String::new();
-    html::push_html(&mut out, Parser::new(markdown.trim()));
+    html::push_html(&mut out, Parser::new(markdown.trim()).map(as_text));
     let out = on_one_line(&out);
     match out.strip_prefix("<p>").and_then(|it| it.strip_suffix("</p>")) {
         Some(bare) if !bare.contains("<p>") => bare.into(),
@@ -57,5 +68,9 @@ mod tests {
             "<code>recv</code> gives <em>0</em>: <a href=\"a.md\">why</a>"
         );
         assert_eq!(inline("a\nb"), "a b");
+        assert_eq!(
+            inline("an Arc<Link>, `Arc<Link>`"),
+            "an Arc&lt;Link&gt;, <code>Arc&lt;Link&gt;</code>"
+        );
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::explain::{Graded, Wanted, graded, lessons_in, users, wanted};
+use super::html::{first_upper, inline};
 use super::{Place, wrong};
 use crate::catalogue::Lesson;
 use crate::error::Result;
@@ -18,7 +19,8 @@ pub fn rules_of(place: Place<'_>, lesson: &Lesson) -> Result<String> {
         return Err(wrong(format!("{} has no rules", lesson.name)));
     }
     let page = place.link("reference/rules.md");
-    let one = |rule: &grade::Rule| format!("- [{0}]({page}#{0}): {1}\n", rule.id, rule.says);
+    let one =
+        |rule: &grade::Rule| format!("- [{0}]({page}#{0}): {1}\n", rule.id, inline(&rule.says));
     Ok(rules.iter().map(one).collect())
 }
 
@@ -130,10 +132,7 @@ fn used(lessons: &[&Lesson]) -> String {
 }
 
 fn sentence(words: &str) -> String {
-    let words = words.trim_end_matches('.');
-    let mut letters = words.chars();
-    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
+    first_upper(words.trim_end_matches('.')) + "."
 }
 
 /// Code within a line, whatever is in it.

@@ -106,6 +106,15 @@ pub fn played(
     Ok((all, unmatched))
 }
 
+/// The call before it is made; of one that has waited, since when.
+fn call(played: &Played, row: &Row) -> String {
+    let since = match row.kind {
+        RowKind::Wakes { since } => format!(" [since {since}]"),
+        _ => String::new(),
+    };
+    played.call(row) + &since
+}
+
 /// The questions being put.
 struct Quiz {
     style: Style,
@@ -142,7 +151,7 @@ impl Quiz {
     /// Asks, and says what came of it; `returned`: where it has returned, if that may be told.
     fn put(&mut self, played: &Played, ask: &Ask, row: &Row, returned: Option<&Row>) {
         let asks = ask.asks.as_ref().map(|asks| format!("{asks}\n")).unwrap_or_default();
-        let call = played.call(row);
+        let call = call(played, row);
         say(&format!("\n{asks}{call} = ?\n"));
         let truth = Truth::of(&played.drawn, row);
         let Some(line) = self.line() else {
@@ -233,7 +242,7 @@ fn as_json(lesson: &Lesson, played: &[Played]) -> String {
             variant: played.variant.clone(),
             step: row.step,
             role: row.role.clone(),
-            call: played.call(row),
+            call: call(played, row),
             asks: ask.asks.clone(),
             answer: truth.answer(),
             says: truth.says(),

@@ -13,6 +13,55 @@ pub struct Site {
     files: BTreeSet<PathBuf>,
 }
 
+/// The tags that a page may have; what else looks like one was meant to be read, such as `Arc<Link>`.
+const TAGS: &[&str] = &[
+    "a",
+    "article",
+    "b",
+    "blockquote",
+    "br",
+    "button",
+    "code",
+    "dd",
+    "del",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "iframe",
+    "img",
+    "input",
+    "label",
+    "li",
+    "ol",
+    "p",
+    "path",
+    "pre",
+    "section",
+    "span",
+    "strong",
+    "style",
+    "sub",
+    "summary",
+    "sup",
+    "svg",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
+];
+
 /// Attributes by which a browser fetches something without being asked.
 const FETCHES: [(&str, &str); 9] = [
     ("img", "src"),
@@ -116,10 +165,12 @@ impl Site {
         findings
     }
 
-    /// What should have become something else: `{{#include ..}}` in the text of a page, outside of code.
+    /// What should have become something else: `{{#include ..}}` in the text of a page, outside of code; and what became a
+    /// tag that is none.
     pub fn leftovers(&self) -> Vec<String> {
         let parts = Selector::parse("main p, main pre, main li, main td").unwrap();
         let code = Selector::parse("code").unwrap();
+        let all = Selector::parse("main *").unwrap();
         let mut findings = Vec::new();
         for (page, html) in &self.pages {
             for part in html.select(&parts) {
@@ -130,9 +181,18 @@ impl Site {
                     findings.push(format!("{}: {}", page.display(), text(&part).trim()));
                 }
             }
+            let strange = html.select(&all).filter(|it| !TAGS.contains(&it.value().name()));
+            let strange = strange.filter(|it| !is_within_svg(it));
+            let tags = strange.map(|it| format!("{}: <{}>", page.display(), it.value().name()));
+            findings.extend(tags);
         }
         findings
     }
+}
+
+fn is_within_svg(element: &ElementRef<'_>) -> bool {
+    let mut above = element.ancestors().filter_map(ElementRef::wrap);
+    above.any(|it| it.value().name() == "svg")
 }
 
 fn marks(text: &str) -> usize {

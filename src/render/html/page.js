@@ -202,10 +202,15 @@
     }
   }
 
+  // Scrolls this page alone: a book that it stands in stays where its reader is.
+  function toStage() {
+    if (!wide.matches) scrollBy(0, byId("stage").getBoundingClientRect().top);
+  }
+
   function fromAddress() {
     const named = /^#step=(\d+)$/.exec(location.hash);
     show(named ? Number(named[1]) : now || 1);
-    if (!wide.matches) byId("stage").scrollIntoView();
+    toStage();
   }
 
   const MOVES = {
@@ -227,7 +232,7 @@
     const row = event.target.closest(".row");
     if (!row || event.target.closest("a") || String(getSelection())) return;
     go(Number(row.querySelector(".n").textContent));
-    if (!wide.matches) byId("stage").scrollIntoView();
+    toStage();
   });
   addEventListener("hashchange", fromAddress);
 

@@ -2,6 +2,9 @@
 // a <details> that anybody may open.
 "use strict";
 
+// gettext and a page name a language in two ways: zh_CN, zh-CN. By the page's a browser chooses letters and voices.
+document.documentElement.lang = document.documentElement.lang.replace("_", "-");
+
 for (const box of document.querySelectorAll(".lab-box")) {
     const answer = box.querySelector("details");
     const verdict = box.querySelector(".verdict");
@@ -10,7 +13,7 @@ for (const box of document.querySelectorAll(".lab-box")) {
 
     const commit = document.createElement("button");
     commit.type = "button";
-    commit.textContent = "That is my answer";
+    commit.textContent = box.dataset.commit;
     commit.setAttribute("aria-disabled", "true");
     box.querySelector(".options").after(commit);
     answer.hidden = true;
@@ -24,7 +27,7 @@ for (const box of document.querySelectorAll(".lab-box")) {
             return;
         }
         const right = "right" in option.dataset;
-        verdict.textContent = right ? "Right." : "Not so. Read on, then you may choose again.";
+        verdict.textContent = right ? box.dataset.isRight : box.dataset.isWrong;
         verdict.className = right ? "verdict is-right" : "verdict is-wrong";
         answer.hidden = false;
         answer.open = true;

@@ -61,12 +61,13 @@ struct Question {
 /// What a block becomes: Markdown, with HTML on lines of its own.
 pub fn html(book: &Book, place: Place<'_>, body: &str) -> Result<String> {
     let block: Block = toml::from_str(body).map_err(|error| wrong(error.message()))?;
+    let language = &book.language;
     match block {
         Block::Timeline { lesson, variant, only, from, to } => {
             let lesson = book.lesson(place, lesson.as_deref())?;
             let recording = book.recording(lesson, variant.as_deref())?;
             let choice = Choice { only: &only, from: from.as_ref(), to: to.as_ref() };
-            let what = of(lesson, variant.as_deref(), "Timeline");
+            let what = of(lesson, variant.as_deref(), &language.say("Timeline"));
             Ok(text(&what, &excerpt::drawn(&recording, &choice)?))
         }
         Block::Picture { lesson, variant } => {
@@ -75,13 +76,13 @@ pub fn html(book: &Book, place: Place<'_>, body: &str) -> Result<String> {
             let svg = lesson
                 .shipped(&file)?
                 .ok_or_else(|| wrong(format!("no picture lessons/{}/{file}", lesson.name)))?;
-            let what = of(lesson, variant.as_deref(), "Picture");
+            let what = of(lesson, variant.as_deref(), &language.say("Picture"));
             Ok(scrolling("lab-picture", &what, &on_one_line(&String::from_utf8_lossy(&svg))))
         }
         Block::Page { lesson, variant } => {
             let lesson = book.lesson(place, lesson.as_deref())?;
             let page = html::html(&timeline(&book.recording(lesson, variant.as_deref())?));
-            let what = of(lesson, variant.as_deref(), "Recording, step by step");
+            let what = of(lesson, variant.as_deref(), &language.say("Recording, step by step"));
             Ok(format!(
                 "<iframe class=\"lab lab-page\" loading=\"lazy\" title=\"{}\" srcdoc=\"{}\"></iframe>",
                 escaped(&what),
@@ -95,13 +96,13 @@ pub fn html(book: &Book, place: Place<'_>, body: &str) -> Result<String> {
             reference::rules(&book.lessons)
         }
         Block::Rules { lesson } => {
-            Ok(reference::rules_of(place, book.lesson(place, lesson.as_deref())?)?)
+            reference::rules_of(place, book.lesson(place, lesson.as_deref())?, language)
         }
-        Block::Hints { lesson } => boxes::hints(book.lesson(place, lesson.as_deref())?),
+        Block::Hints { lesson } => boxes::hints(book.lesson(place, lesson.as_deref())?, language),
         Block::Question(question) => asked(book, place, question),
         Block::Weathers {} => reference::weathers(&book.lessons),
         Block::Schema {} => reference::schema(),
-        Block::Map {} => Ok(book.map.whole()),
+        Block::Map {} => Ok(book.map.whole(language)),
     }
 }
 
@@ -109,9 +110,10 @@ fn asked(book: &Book, place: Place<'_>, question: Question) -> Result<String> {
     let Question { lesson, variant, asks, option, proof, disproof } = question;
     let lesson = book.lesson(place, lesson.as_deref())?;
     let recording = book.recording(lesson, variant.as_deref())?;
-    let what = of(lesson, variant.as_deref(), "The recording");
-    let proof = boxes::proof(&recording, &what, proof.as_ref(), disproof.as_ref())?;
-    boxes::question(place, &asks, &Choices::of(option)?, &proof)
+    let language = &book.language;
+    let what = of(lesson, variant.as_deref(), &language.say("The recording"));
+    let shown = boxes::proof(language, &recording, &what, proof.as_ref(), disproof.as_ref())?;
+    Ok(boxes::question(language, place, &asks, &Choices::of(option)?, &shown))
 }
 
 /// What is shown, in words for who does not see it: `Timeline of 12-half-close, talks-on`.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::blocks::text;
 use super::html::{escaped, first_upper, inline};
-use super::{Asked, Book, Place, Played, wrong};
+use super::{Asked, Book, Language, Place, Played, wrong};
 use crate::catalogue::Lesson;
 use crate::error::Result;
 use crate::event::Recording;
@@ -16,6 +16,14 @@ use crate::pattern::CallPattern;
 use crate::render::rows;
 use crate::render::text::Style;
 use crate::timeline::{Row, timeline};
+
+/// What is told once an answer is given.
+const SAYS: &str = "What the recording says";
+
+/// What the script of the boxes says: on the button, and of the answer.
+const COMMIT: &str = "That is my answer";
+const RIGHT: &str = "Right.";
+const WRONG: &str = "Not so. Read on, then you may choose again.";
 
 /// What may be answered to "what will this call return?", in the order in which it is offered.
 const KINDS: [(Kind, &str); 4] = [
@@ -104,7 +112,7 @@ pub fn predict(
         }
         for asked in played.answered() {
             let name = format!("predict-{}-{}", place.number, boxes.len());
-            boxes.push(prediction(&played, &asked, &name)?);
+            boxes.push(prediction(&book.language, &played, &asked, &name)?);
         }
     }
     let wanted = count.unwrap_or(boxes.len());
@@ -116,41 +124,51 @@ pub fn predict(
 }
 
 /// A box for one question of a lesson.
-fn prediction(played: &Played, asked: &Asked<'_>, name: &str) -> Result<String> {
+fn prediction(
+    language: &Language,
+    played: &Played,
+    asked: &Asked<'_>,
+    name: &str,
+) -> Result<String> {
     let Asked { ask, row, truth } = asked;
     let what = Kind::of(truth)
         .ok_or_else(|| wrong(format!("`{}` never returns: the book cannot ask that", ask.call)))?;
     // Who asks what a call gives once it has waited has said that it waits.
     let kinds = KINDS.iter().filter(|(kind, _)| !ask.woken || *kind != Kind::Waits);
     let option = |(kind, says): &(Kind, &str)| Answer {
-        says: (*says).into(),
+        says: language.say(says),
         right: *kind == what,
         why: String::new(),
     };
     let options: Vec<Answer> = kinds.map(option).collect();
-    let asks = ask.asks.as_ref().map(|asks| format!("<p>{}</p>", inline(asks)));
+    let asks = ask.asks.as_ref().map(|asks| format!("<p>{}</p>", inline(&language.say(asks))));
     let asks = format!(
         "{}<p>{}<code>{} = ?</code></p>",
         asks.unwrap_or_default(),
-        which(played, ask),
+        which(language, played, ask),
         escaped(&played.call(row))
     );
-    let told = told(played, row, truth, &ask.why);
-    Ok(one_box("lab-predict", name, &asks, &options, &told))
+    let told = told(language, played, row, truth, &ask.why);
+    Ok(one_box(language, "lab-predict", name, &asks, &options, &told))
 }
 
 /// Which call is meant, where its own words do not say it: `The second such call, after it has waited: `.
-fn which(played: &Played, ask: &Ask) -> String {
-    const NTH: [&str; 5] = ["the first", "the second", "the third", "the fourth", "the fifth"];
-    let scene = played.variant.as_ref();
-    let scene = scene.map(|it| format!("in the recording <code>{}</code>", escaped(it)));
-    let nth = match NTH.get(ask.nth - 1) {
-        Some(nth) => format!("{nth} such call"),
-        None => format!("call {} of its kind", ask.nth),
-    };
-    let woken = ask.woken.then(|| "after it has waited".to_owned());
-    let parts: Vec<String> =
-        [scene, (ask.nth > 1).then_some(nth), woken].into_iter().flatten().collect();
+fn which(language: &Language, played: &Played, ask: &Ask) -> String {
+    const NTH: [&str; 4] = [
+        "the second such call",
+        "the third such call",
+        "the fourth such call",
+        "the fifth such call",
+    ];
+    let scene = played.variant.as_ref().map(|it| {
+        language.fill("in the recording {}", &[&format!("<code>{}</code>", escaped(it))])
+    });
+    let nth = (ask.nth > 1).then(|| match NTH.get(ask.nth - 2) {
+        Some(nth) => language.say(nth),
+        None => language.fill("call {} of its kind", &[&ask.nth.to_string()]),
+    });
+    let woken = ask.woken.then(|| language.say("after it has waited"));
+    let parts: Vec<String> = [scene, nth, woken].into_iter().flatten().collect();
     match parts.is_empty() {
         true => String::new(),
         false => format!("{}: ", first_upper(&parts.join(", "))),
@@ -158,7 +176,7 @@ fn which(played: &Played, ask: &Ask) -> String {
 }
 
 /// What the recording says of a call, and why.
-fn told(played: &Played, row: &Row, truth: &Truth, why: &str) -> String {
+fn told(language: &Language, played: &Played, row: &Row, truth: &Truth, why: &str) -> String {
     let style = Style::default();
     let mut drawn = rows::row(&played.drawn, row, &style);
     let returned = played.returned(row);
@@ -166,27 +184,27 @@ fn told(played: &Played, row: &Row, truth: &Truth, why: &str) -> String {
         drawn.push_str(&rows::row(&played.drawn, returned, &style));
     }
     format!(
-        "<p><strong>It {}.</strong></p>{}<p>{}</p>",
-        gave(truth),
-        text("What the recording says", &drawn),
-        inline(why)
+        "<p><strong>{}</strong></p>{}<p>{}</p>",
+        gave(language, truth),
+        text(&language.say(SAYS), &drawn),
+        inline(&language.say(why))
     )
 }
 
-fn gave(truth: &Truth) -> String {
-    match (&truth.gave, truth.waits) {
-        (Some(answer), false) => format!("returns <code>{}</code>", escaped(&answer.text)),
-        (Some(answer), true) => {
-            format!("waits, and in the end returns <code>{}</code>", escaped(&answer.text))
-        }
-        (None, _) => "waits, and never returns".into(),
-    }
+fn gave(language: &Language, truth: &Truth) -> String {
+    let Some(answer) = &truth.gave else { return language.say("It waits, and never returns.") };
+    let says = match truth.waits {
+        false => "It returns {}.",
+        true => "It waits, and in the end returns {}.",
+    };
+    language.fill(says, &[&format!("<code>{}</code>", escaped(&answer.text))])
 }
 
 /// What shows in a recording that an answer is right.
 ///
 /// Fails if there is no `proof` where one is named, or a step that is the `disproof`.
 pub fn proof(
+    language: &Language,
     recording: &Recording,
     what: &str,
     proof: Option<&CallPattern>,
@@ -203,9 +221,9 @@ pub fn proof(
         let row = row.ok_or_else(|| wrong(format!("no step is the `proof`: `{proof}`")))?;
         let drawn = rows::row(&timeline, row, &Style::default());
         out.push_str(&format!(
-            "<p>{} shows it:</p>{}",
-            escaped(what),
-            text("The step that shows it", &drawn)
+            "<p>{}</p>{}",
+            language.fill("{} shows it:", &[&escaped(what)]),
+            text(&language.say("The step that shows it"), &drawn)
         ));
     }
     if let Some(disproof) = disproof {
@@ -213,52 +231,76 @@ pub fn proof(
             return Err(wrong(format!("step {} is the `disproof`: `{disproof}`", row.step)));
         }
         out.push_str(&format!(
-            "<p>In it there is no step <code>{}</code>.</p>",
-            escaped(&disproof.to_string())
+            "<p>{}</p>",
+            language.fill(
+                "In it there is no step {}.",
+                &[&format!("<code>{}</code>", escaped(&disproof.to_string()))]
+            )
         ));
     }
     Ok(out)
 }
 
 /// A box for a question with several answers.
-pub fn question(place: Place<'_>, asks: &str, choices: &Choices, proof: &str) -> Result<String> {
+pub fn question(
+    language: &Language,
+    place: Place<'_>,
+    asks: &str,
+    choices: &Choices,
+    proof: &str,
+) -> String {
+    let asks = format!("<p>{}</p>", inline(&language.say(asks)));
+    let said = |it: &Answer| Answer {
+        says: language.say(&it.says),
+        right: it.right,
+        why: language.say(&it.why),
+    };
+    let all: Vec<Answer> = choices.all.iter().map(said).collect();
     let of = |it: &Answer| format!("<dt>{}</dt><dd>{}</dd>", inline(&it.says), inline(&it.why));
-    let right = of(&choices.all[choices.right]);
-    let others = choices.all.iter().filter(|it| !it.right).map(of);
-    let others: String = others.collect();
+    let others: String = all.iter().filter(|it| !it.right).map(of).collect();
+    let right = of(&all[choices.right]);
     let answer = format!("<dl class=\"right\">{right}</dl>{proof}<dl>{others}</dl>");
-    let name = format!("question-{}", place.number);
-    Ok(one_box("lab-question", &name, &format!("<p>{}</p>", inline(asks)), &choices.all, &answer))
+    one_box(language, "lab-question", &format!("question-{}", place.number), &asks, &all, &answer)
 }
 
-/// A question, the answers to choose from, and what is shown after.
-fn one_box(class: &str, name: &str, asks: &str, options: &[Answer], answer: &str) -> String {
+/// A question, the answers to choose from, and what is shown after; with what the script says besides.
+fn one_box(
+    language: &Language,
+    class: &str,
+    name: &str,
+    asks: &str,
+    options: &[Answer],
+    answer: &str,
+) -> String {
     let option = |it: &Answer| {
         let right = if it.right { " data-right=\"\"" } else { "" };
         let says = inline(&it.says);
         format!("<label><input type=\"radio\" name=\"{name}\"{right}> <span>{says}</span></label>")
     };
     let options: String = options.iter().map(option).collect();
+    let [commit, right, wrong, says] =
+        [COMMIT, RIGHT, WRONG, SAYS].map(|it| escaped(&language.say(it)));
     format!(
-        "<div class=\"lab lab-box {class}\" role=\"group\" aria-labelledby=\"{name}\">\
+        "<div class=\"lab lab-box {class}\" role=\"group\" aria-labelledby=\"{name}\" \
+         data-commit=\"{commit}\" data-is-right=\"{right}\" data-is-wrong=\"{wrong}\">\
          <div id=\"{name}\">{asks}</div><div class=\"options\">{options}</div>\
          <p class=\"verdict\" role=\"status\"></p>\
-         <details><summary>What the recording says</summary>{answer}</details></div>"
+         <details><summary>{says}</summary>{answer}</details></div>"
     )
 }
 
 /// The hints, each folded.
-pub fn hints(lesson: &Lesson) -> Result<String> {
+pub fn hints(lesson: &Lesson, language: &Language) -> Result<String> {
     let hints = &lesson.exercise.hints;
     if hints.is_empty() {
         return Err(wrong(format!("{} has no hints", lesson.name)));
     }
+    let of = hints.len().to_string();
     let one = |(n, hint): (usize, &String)| {
         format!(
-            "<details class=\"lab lab-hint\"><summary>Hint {} of {}</summary><p>{}</p></details>",
-            n + 1,
-            hints.len(),
-            inline(hint)
+            "<details class=\"lab lab-hint\"><summary>{}</summary><p>{}</p></details>",
+            language.fill("Hint {} of {}", &[&(n + 1).to_string(), &of]),
+            inline(&language.say(hint))
         )
     };
     Ok(hints.iter().enumerate().map(one).collect::<Vec<_>>().join("\n\n"))

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::wrong;
+use super::{Language, wrong};
 use crate::error::{Result, did_you_mean};
 
 const MAP: &str = include_str!("../../book/src/reference/map.csv");
@@ -45,7 +45,7 @@ impl Map {
     }
 
     /// A table of the lines that have these keys, in the order of the keys; all that have the same.
-    pub fn rows(&self, keys: &[String]) -> Result<String> {
+    pub fn rows(&self, keys: &[String], language: &Language) -> Result<String> {
         let mut rows = Vec::new();
         for key in keys {
             let found: Vec<&Line> = self.lines.iter().filter(|line| line.key() == key).collect();
@@ -58,11 +58,11 @@ impl Map {
         if rows.is_empty() {
             return Err(wrong("`{{#rows}}` names what it shows: {{#rows bind listen}}"));
         }
-        Ok(table(&rows))
+        Ok(table(&rows, language))
     }
 
     /// All of it, a table below each heading.
-    pub fn whole(&self) -> String {
+    pub fn whole(&self, language: &Language) -> String {
         let mut groups: Vec<&str> = Vec::new();
         for line in &self.lines {
             if !groups.contains(&line.group.as_str()) {
@@ -71,17 +71,18 @@ impl Map {
         }
         let of = |group: &str| {
             let lines: Vec<&Line> = self.lines.iter().filter(|line| line.group == group).collect();
-            format!("## {group}\n\n{}\n", table(&lines))
+            format!("## {}\n\n{}\n", language.say(group), table(&lines, language))
         };
         groups.into_iter().map(of).collect()
     }
 }
 
-fn table(lines: &[&Line]) -> String {
+fn table(lines: &[&Line], language: &Language) -> String {
     // Within a table a bar ends a cell, in code as well.
     let cell = |text: &str| text.replace('|', "\\|");
+    let said = |text: &str| cell(&language.say(text));
     let row = |line: &&Line| {
-        format!("| `{}` | {} | {} |\n", cell(&line.python), cell(&line.linux), cell(&line.rust))
+        format!("| `{}` | {} | {} |\n", cell(&line.python), said(&line.linux), said(&line.rust))
     };
     let rows: String = lines.iter().map(row).collect();
     format!("| Python | Linux | Rust |\n|---|---|---|\n{rows}")

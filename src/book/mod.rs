@@ -10,6 +10,8 @@
 //! A fenced block `lab` holds TOML and becomes what its `show` names; `{{#rows socket bind}}` by itself becomes rows of the
 //! map. Everything comes from the golden recordings beside the lessons, so that a book is made without playing anything.
 //! What cannot be made (a pattern that matches nothing, a question without proof) is an error with its line.
+//!
+//! The parts speak the language of the book (`language`). Recordings do not: they are what the lab prints.
 
 mod asked;
 mod blocks;
@@ -17,11 +19,13 @@ mod boxes;
 mod excerpt;
 pub mod explain;
 mod html;
+mod language;
 mod map;
 mod preprocessor;
 mod reference;
 
 pub use self::asked::{Asked, Played};
+pub use self::language::Language;
 pub use self::map::Map;
 pub use self::preprocessor::Preprocessor;
 
@@ -63,31 +67,52 @@ pub struct Fault {
 pub struct Book {
     lessons: Vec<Lesson>,
     map: Map,
+    language: Language,
 }
 
 impl Book {
-    /// The book of these lessons.
+    /// The book of these lessons, in this language.
     ///
     /// Fails if one of them cannot be read.
-    pub fn of(catalogue: &Catalogue) -> Result<Book> {
+    pub fn of(catalogue: &Catalogue, language: Language) -> Result<Book> {
         let lessons = catalogue.read_all().into_iter().collect::<Result<_>>()?;
-        Ok(Book { lessons, map: Map::of_the_book() })
+        Ok(Book { lessons, map: Map::of_the_book(), language })
     }
 
     /// A chapter with what is generated in place of its blocks.
     pub fn chapter(&self, path: &Path, text: &str) -> std::result::Result<String, Fault> {
+        self.made(path, text, |part, made| match part.what {
+            What::Summary(_) => made,
+            _ => format!("\n{}\n\n", made.trim_end()),
+        })
+    }
+
+    /// A chapter as its translator needs it: what its blocks say in place of them, and no code.
+    pub fn messages(&self, path: &Path, text: &str) -> std::result::Result<String, Fault> {
+        self.language.said();
+        let said = |_: &Part, _| format!("\n\n{}\n\n", self.language.said().join("\n\n"));
+        self.made(path, &without_code(text), said)
+    }
+
+    fn made(
+        &self,
+        path: &Path,
+        text: &str,
+        in_place: impl Fn(&Part, String) -> String,
+    ) -> std::result::Result<String, Fault> {
         let mut out = String::with_capacity(text.len());
         let mut done = 0;
         for (number, part) in parts(text).into_iter().enumerate() {
             let place = Place { path, number };
             let made = match &part.what {
                 What::Block(body) => blocks::html(self, place, body),
-                What::Rows(names) => self.map.rows(names),
+                What::Rows(names) => self.map.rows(names, &self.language),
+                What::Summary(words) => Ok(self.language.say(words)),
             };
             let made =
                 made.map_err(|error| Fault { part: number, why: in_a_line(&error.to_string()) })?;
             out.push_str(&text[done..part.range.start]);
-            out.push_str(&format!("\n{}\n\n", made.trim_end()));
+            out.push_str(&in_place(&part, made));
             done = part.range.end;
         }
         out.push_str(&text[done..]);
@@ -144,6 +169,8 @@ enum What {
     Block(String),
     /// The keys of `{{#rows ..}}`.
     Rows(Vec<String>),
+    /// What a `<summary>` says: Markdown leaves HTML alone, and so does gettext.
+    Summary(String),
 }
 
 fn parts(text: &str) -> Vec<Part> {
@@ -161,6 +188,7 @@ fn parts(text: &str) -> Vec<Part> {
                 }
             }
             Event::End(TagEnd::CodeBlock) => parts.extend(open.take()),
+            Event::Html(_) => parts.extend(summary(text, range)),
             Event::Start(Tag::Paragraph) => {
                 let words = text[range.clone()].trim();
                 let names = words.strip_prefix("{{#rows ").and_then(|it| it.strip_suffix("}}"));
@@ -173,6 +201,27 @@ fn parts(text: &str) -> Vec<Part> {
         }
     }
     parts
+}
+
+fn summary(text: &str, html: Range<usize>) -> Option<Part> {
+    let (before, after) = text[html.clone()].split_once("<summary>")?;
+    let (words, _) = after.split_once("</summary>")?;
+    let start = html.start + before.len() + "<summary>".len();
+    Some(Part { range: start..start + words.len(), what: What::Summary(words.into()) })
+}
+
+/// A chapter without the code that it shows: nobody translates that.
+fn without_code(text: &str) -> String {
+    let mut out = text.to_owned();
+    for (event, range) in Parser::new(text).into_offset_iter().collect::<Vec<_>>().into_iter().rev()
+    {
+        match event {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) if info.trim() == "lab" => {}
+            Event::Start(Tag::CodeBlock(_)) => out.replace_range(range, "\n"),
+            _ => {}
+        }
+    }
+    out
 }
 
 #[cfg(test)]

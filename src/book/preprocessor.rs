@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use mdbook_preprocessor::PreprocessorContext;
 use mdbook_preprocessor::book::Book as Chapters;
 
-use super::{Book, line_of};
+use super::{Book, Language, line_of};
 use crate::catalogue::Catalogue;
-use crate::error::Error;
+use crate::error::{Error, Result};
+
+/// Collects the texts of the chapters, of mdbook-i18n-helpers.
+const TO_TRANSLATORS: &str = "xgettext";
 
 /// Makes what stands in chapters for lessons and recordings.
 pub struct Preprocessor {
@@ -27,14 +30,18 @@ impl mdbook_preprocessor::Preprocessor for Preprocessor {
         context: &PreprocessorContext,
         mut chapters: Chapters,
     ) -> mdbook_preprocessor::errors::Result<Chapters> {
-        let book = Book::of(&Catalogue::open(&self.root)?)?;
+        let book = Book::of(&Catalogue::open(&self.root)?, language(context)?)?;
         let source = context.root.join(&context.config.book.src);
         let mut failed = None;
         chapters.for_each_chapter_mut(|chapter| {
             let Some(path) = chapter.source_path.as_ref().filter(|_| failed.is_none()) else {
                 return;
             };
-            match book.chapter(path, &chapter.content) {
+            let made = match context.renderer.as_str() {
+                TO_TRANSLATORS => book.messages(path, &chapter.content),
+                _ => book.chapter(path, &chapter.content),
+            };
+            match made {
                 Ok(made) => chapter.content = made,
                 Err(fault) => {
                     let line = in_file(&source.join(path), fault.part);
@@ -44,11 +51,13 @@ impl mdbook_preprocessor::Preprocessor for Preprocessor {
         });
         failed.map_or(Ok(chapters), |error| Err(error.into()))
     }
+}
 
-    /// A translator gets the blocks as they are written, and not what is made of them.
-    fn supports_renderer(&self, renderer: &str) -> mdbook_preprocessor::errors::Result<bool> {
-        Ok(renderer != "xgettext")
-    }
+/// That of the book, if somebody has translated anything.
+fn language(context: &PreprocessorContext) -> Result<Language> {
+    let Some(name) = &context.config.book.language else { return Ok(Language::default()) };
+    let po = context.root.join(format!("po/{name}.po"));
+    if po.exists() { Language::read(&po) } else { Ok(Language::default()) }
 }
 
 /// The line of a block in the file that its author wrote: what is included there has more.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::explain::{Graded, Wanted, graded, lessons_in, users, wanted};
 use super::html::{first_upper, inline};
-use super::{Place, wrong};
+use super::{Language, Place, wrong};
 use crate::catalogue::Lesson;
 use crate::error::Result;
 use crate::grade::{self, Check, Expect};
@@ -13,14 +13,15 @@ use crate::tracer::weather::Weather;
 const SCHEMA: &str = include_str!("../../book/src/reference/recording.schema.json");
 
 /// A lesson's rules in words, each a link to the reference.
-pub fn rules_of(place: Place<'_>, lesson: &Lesson) -> Result<String> {
+pub fn rules_of(place: Place<'_>, lesson: &Lesson, language: &Language) -> Result<String> {
     let rules = lesson.grading()?.rules;
     if rules.is_empty() {
         return Err(wrong(format!("{} has no rules", lesson.name)));
     }
     let page = place.link("reference/rules.md");
-    let one =
-        |rule: &grade::Rule| format!("- [{0}]({page}#{0}): {1}\n", rule.id, inline(&rule.says));
+    let one = |rule: &grade::Rule| {
+        format!("- [{0}]({page}#{0}): {1}\n", rule.id, inline(&language.say(&rule.says)))
+    };
     Ok(rules.iter().map(one).collect())
 }
 

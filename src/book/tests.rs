@@ -4,7 +4,7 @@ use super::*;
 
 fn book() -> Book {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Book::of(&Catalogue::open(root).unwrap()).unwrap()
+    Book::of(&Catalogue::open(root).unwrap(), Language::default()).unwrap()
 }
 
 fn made(block: &str) -> std::result::Result<String, String> {
@@ -100,6 +100,24 @@ fn a_block_that_cannot_be_made_says_why() {
     .map(|block| made(block).expect_err(block))
     .collect();
     insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_translator_gets_what_the_blocks_say_and_neither_code_nor_recording() {
+    let text = format!(
+        "# 12\n\n```rust\n// code\n```\n\n<details><summary>Folded</summary>\n\n    code\n\n</details>\n\n\
+         {{{{#rows bind shutdown}}}}\n\n```lab{QUESTION}```\n\n```lab\nshow = \"timeline\"\n```\n\nAfter it.\n"
+    );
+    let path = Path::new("lessons/12-half-close.md");
+    let messages = book().messages(path, &text).map_err(|fault| fault.why).unwrap();
+    let of_the_lab: Vec<&str> = messages.split("\n\n").map(str::trim).collect();
+    for said in ["Folded", "Nothing", "The FIN says no more.", "{} shows it:", "After it."] {
+        assert!(of_the_lab.contains(&said), "{said}: {messages}");
+    }
+    assert!(messages.contains("a host's name is looked up first"), "{messages}");
+    for never in ["code", "```", "SHUT_WR)", "#rows", "12-half-close"] {
+        assert!(!messages.contains(never), "{never}: {messages}");
+    }
 }
 
 #[test]

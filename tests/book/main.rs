@@ -9,6 +9,7 @@ mod commands;
 mod reading;
 mod site;
 mod source;
+mod translation;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use std::sync::OnceLock;
 
 use mdbook_driver::MDBook;
 use mdbook_driver::config::Config;
+use mdbook_i18n_helpers::preprocessors::Gettext;
 use socket_lab::book::{Book, Language, Preprocessor, line_of};
 use socket_lab::catalogue::Catalogue;
 use tempfile::TempDir;
@@ -27,13 +29,16 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Makes the book of one folder in another.
-fn make(book: &Path, to: &Path) {
+/// Makes the book of one folder in another, in its own language or in this.
+fn make(book: &Path, to: &Path, language: Option<&str>) {
     let mut config = Config::from_disk(book.join("book.toml")).unwrap();
     config.build.build_dir = to.to_owned();
+    if let Some(language) = language {
+        config.book.language = Some(language.into());
+    }
     let mut driver = MDBook::load_with_config(book, config).unwrap();
-    // In place of the command of the same name: nothing is built for it.
-    driver.with_preprocessor(Preprocessor { root: root().to_owned() });
+    // In place of the commands of the same names: nothing is built for them.
+    driver.with_preprocessor(Gettext).with_preprocessor(Preprocessor { root: root().to_owned() });
     driver.build().unwrap_or_else(|error| panic!("{error:?}"));
 }
 
@@ -42,7 +47,7 @@ fn made_at() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {
         let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join("made-book");
-        make(&root().join("book"), &to);
+        make(&root().join("book"), &to, None);
         to
     })
 }
@@ -177,7 +182,7 @@ fn small(pages: &[(&str, &str)]) -> Site {
     fs::write(folder.path().join("src/SUMMARY.md"), summary).unwrap();
     let config = "[book]\ntitle = \"Small\"\n[output.html.print]\nenable = false\n";
     fs::write(folder.path().join("book.toml"), config).unwrap();
-    make(folder.path(), &folder.path().join("made"));
+    make(folder.path(), &folder.path().join("made"), None);
     Site::read(&folder.path().join("made"))
 }
 
@@ -227,6 +232,20 @@ fn planted_leftovers_are_found() {
     }
     let shown = "# A\n\n`\\{{#include x}}` and `{{#rows`\n";
     assert_eq!(small(&[("a.md", shown)]).leftovers(), [""; 0]);
+}
+
+#[test]
+fn planted_english_in_a_translated_page_is_found() {
+    for (text, findings) in [
+        ("没有一句 English sentence is left。", 0),
+        ("`a` [All of this](https://example.org) (2)", 0),
+        ("Not yet translated", 1),
+        ("| 一 | Not yet translated |\n|---|---|\n| Nor is this | 二 |", 2),
+        ("<details><summary>Not yet translated</summary>\n\n一\n\n</details>", 1),
+    ] {
+        let page = small(&[("a.md", &format!("{text}\n"))]).without_han(Path::new("a.html"));
+        assert_eq!(page.len(), findings, "{text}: {page:?}");
+    }
 }
 
 #[test]

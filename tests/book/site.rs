@@ -189,6 +189,34 @@ impl Site {
         }
         findings
     }
+
+    /// What a page says without one Chinese character: three words or more, code and the titles of what is elsewhere aside.
+    pub fn without_han(&self, page: &Path) -> Vec<String> {
+        let parts = ["p", "li", "td", "th", "summary", "label", "dt", "dd", "h1", "h2", "h3"];
+        let parts = Selector::parse(&parts.map(|it| format!("main {it}")).join(", ")).unwrap();
+        let html = &self.pages[page];
+        let said = html.select(&parts).map(|part| prose(&part));
+        let is_han = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
+        let words = |said: &str| {
+            let words = said.split(|c: char| !c.is_alphabetic()).filter(|it| it.len() > 1);
+            words.collect::<BTreeSet<_>>().len()
+        };
+        let english = said.filter(|said| !said.contains(is_han) && words(said) >= 3);
+        english.map(|said| format!("{}: {}", page.display(), said.trim())).collect()
+    }
+}
+
+/// The text of a part of a page without code, and without links to other sites.
+fn prose(part: &ElementRef<'_>) -> String {
+    let is_code = |it: &ElementRef<'_>| {
+        let elsewhere = it.attr("href").is_some_and(is_elsewhere);
+        elsewhere || ["code", "pre"].contains(&it.value().name())
+    };
+    let read = part.descendants().filter_map(|node| {
+        let code = node.ancestors().filter_map(ElementRef::wrap).any(|it| is_code(&it));
+        node.value().as_text().filter(|_| !code).map(|text| text.to_string())
+    });
+    read.collect()
 }
 
 fn is_within_svg(element: &ElementRef<'_>) -> bool {

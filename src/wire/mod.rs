@@ -69,14 +69,6 @@ impl Kernel for Sockets {
         unbound && choose_port(&socket, port)
     }
 
-    fn reuse_address(&self, pid: i32, fd: i32) {
-        if let Ok(socket) = duplicate(pid, fd)
-            && option(&socket, libc::SO_PROTOCOL) == Some(libc::IPPROTO_TCP)
-        {
-            set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, &1i32.to_ne_bytes());
-        }
-    }
-
     fn expire(&self, pid: i32, fd: i32) -> bool {
         let Ok(timer) = duplicate(pid, fd) else { return false };
         let soon = libc::timespec { tv_sec: 0, tv_nsec: 1 };

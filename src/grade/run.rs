@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::closings::{Closing, How, closings};
 use super::{Finding, Grade, Line, is_interrupted};
-use crate::event::{Ending, Event, Kind, Reason, Recording, SocketId};
+use crate::event::{Ending, Event, Kind, Reason, Recording, SockAddr, SocketId};
 use crate::pattern::{ArgPattern, CallName, CallPattern, Class, ResultValue};
 use crate::timeline::{Row, Timeline};
 
@@ -95,11 +95,39 @@ impl<'a> Run<'a> {
         {
             return Some(what.clone());
         }
+        if let Some(addr) = self.taken_by_a_stranger() {
+            let port = addr.internet().map_or(0, |(_, port)| port);
+            return Some(format!(
+                "{addr} is in use on this machine, and not by this run: `ss -atunp sport = :{port}` says who has it; \
+                 end that and check again (TIME-WAIT ends by itself within a minute)"
+            ));
+        }
         match self.ending() {
             None => Some(format!("the recording has no role `{}`", self.role)),
             Some(Ending::NeverStarted) => Some(format!("`{}` was never started", self.role)),
             Some(_) => None,
         }
+    }
+
+    /// An address that could not be bound although nobody in this run has it. That can be where the network is the whole
+    /// machine's, and is no fault of the program.
+    fn taken_by_a_stranger(&self) -> Option<SockAddr> {
+        if self.recording.isolation.namespaces.iter().any(|it| it == "net") {
+            return None;
+        }
+        let mut bound = HashSet::new();
+        for event in self.recording.events.iter().filter(|event| event.call == "bind") {
+            let Some(addr) = event.args.iter().find_map(|arg| arg.value.addresses().next()) else {
+                continue;
+            };
+            let Some((_, port)) = addr.internet() else { continue };
+            match (event.ret, event.errno.as_deref()) {
+                (Some(0), _) => drop(bound.insert(port)),
+                (_, Some("EADDRINUSE")) if !bound.contains(&port) => return Some(addr.clone()),
+                _ => {}
+            }
+        }
+        None
     }
 
     /// How the role under test ended.

@@ -360,6 +360,26 @@ listener.close()
 }
 
 #[test]
+fn in_a_container_nothing_is_said_of_a_program_that_waits_for_a_timerfd() {
+    let Some(python) = fixtures::python() else { return };
+    let script = "
+import ctypes, os, struct
+libc = ctypes.CDLL(None)
+timer = libc.timerfd_create(1, 0)
+libc.timerfd_settime(timer, 0, struct.pack('4q', 0, 0, 1, 0), None)
+os.read(timer, 8)
+";
+    let program = format!("{python} -c {}", shell_words::quote(script));
+    let args = ["check", "1", "--bin", &program, "--weather", "none", "--as", "json"];
+    let (lesson, status) = read(contained(&args).output().expect("lab starts"));
+    assert_eq!((lesson["result"].as_str(), status), (Some("undetermined"), 2), "{lesson:#}");
+    let why = lesson.to_string();
+    assert!(why.contains("pidfd_getfd gives EPERM; see `lab doctor`"), "{why}");
+    let output = contained(&["trace", "--role", &format!("one={program}")]).output();
+    assert_eq!(output.expect("lab starts").status.code(), Some(2));
+}
+
+#[test]
 fn the_same_seed_gives_the_same_bytes_however_many_run_at_once() {
     let report = |jobs: &str| {
         let output = lab(&["check", "1", "2", "--seed", "3", "-j", jobs]);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::closings::{Closing, How, closings};
-use super::{Finding, Grade, Line, is_interrupted};
+use super::{Finding, Grade, Line};
 use crate::event::{Ending, Event, Kind, Reason, Recording, SockAddr, SocketId};
 use crate::pattern::{ArgPattern, CallName, CallPattern, Class, ResultValue};
 use crate::timeline::{Row, Timeline};
@@ -86,14 +86,12 @@ impl<'a> Run<'a> {
 
     /// Why nothing can be said of this run, if so.
     pub(super) fn undetermined(&self) -> Option<String> {
-        if is_interrupted(&self.recording.end.reason) {
-            return Some("the run was interrupted".into());
-        }
-        // How long a run takes says more about the machine than about the program, which lives in virtual time.
-        if let Reason::Limit { what } = &self.recording.end.reason
-            && what.contains("of real time")
-        {
-            return Some(what.clone());
+        let reason = &self.recording.end.reason;
+        if reason.is_no_fault() {
+            return Some(match reason {
+                Reason::Limit { what } => what.clone(),
+                _ => "the run was interrupted".into(),
+            });
         }
         if let Some(addr) = self.taken_by_a_stranger() {
             let port = addr.internet().map_or(0, |(_, port)| port);

@@ -629,6 +629,23 @@ pub enum Reason {
     Interrupted,
 }
 
+impl Reason {
+    /// How the limit reads that a machine sets on which no timerfd can be made to expire.
+    pub const NO_TIMERFD: &str = "no timerfd can be made to expire on this machine";
+
+    /// Whether the run ended for what no program is to blame: the user, the clock, or what this machine lacks.
+    pub fn is_no_fault(&self) -> bool {
+        match self {
+            // How long a run takes says more about the machine than about a program that lives in virtual time.
+            Reason::Limit { what } => {
+                what.contains("of real time") || what.starts_with(Reason::NO_TIMERFD)
+            }
+            Reason::Interrupted => true,
+            Reason::Finished | Reason::Serving | Reason::Deadlock => false,
+        }
+    }
+}
+
 /// How one role's first process ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleEnd {

@@ -311,6 +311,74 @@ fn where_ptrace_is_forbidden_nothing_is_determined_in_any_format() {
     }
 }
 
+/// The lab as in a container without options: neither a network of the run's own nor a way to a program's descriptors.
+fn contained(args: &[&str]) -> Command {
+    let mut lab = command(args);
+    deny::deny(&mut lab, libc::SYS_unshare);
+    deny::deny(&mut lab, libc::SYS_pidfd_getfd);
+    lab
+}
+
+// It closes first, so TIME-WAIT stays behind; and it does not know that this was provided for.
+#[test]
+fn in_a_container_a_right_server_passes_again_within_the_minute() {
+    let Some(python) = fixtures::python() else { return };
+    let script = "
+import socket
+listener = socket.socket()
+listener.bind(('127.0.0.1', 9999))
+listener.listen(5)
+print('等待连接...')
+conn, addr = listener.accept()
+print(f'连接服务器: 地址 {addr} ')
+for one in listener, conn:
+    assert one.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR) == 0
+print(conn.recv(1024).decode())
+conn.send('欢迎'.encode())
+conn.close()
+listener.close()
+";
+    let program = format!("{python} -c {}", shell_words::quote(script));
+    let args = ["check", "1", "--bin", &program, "--weather", "none", "--as", "json"];
+    for time in ["first", "second"] {
+        let (lesson, status) = read(contained(&args).output().expect("lab starts"));
+        assert_eq!(
+            (lesson["result"].as_str(), status),
+            (Some("pass"), 0),
+            "{time} time: {lesson:#}"
+        );
+    }
+    let client =
+        "import socket; s = socket.create_connection(('127.0.0.1', 9999)); s.send(b'?'); s.recv(9)";
+    let (server, client) =
+        (format!("server={program}"), format!("client={python} -c {}", shell_words::quote(client)));
+    let output =
+        contained(&["trace", "--role", &server, "--role", &client]).output().expect("lab starts");
+    let text = stdout(&output);
+    assert!(text.contains("bind(listener, 127.0.0.1:9999) = 0"), "{text}");
+    assert!(!text.contains("setsockopt("), "{text}");
+}
+
+#[test]
+fn in_a_container_nothing_is_said_of_a_program_that_waits_for_a_timerfd() {
+    let Some(python) = fixtures::python() else { return };
+    let script = "
+import ctypes, os, struct
+libc = ctypes.CDLL(None)
+timer = libc.timerfd_create(1, 0)
+libc.timerfd_settime(timer, 0, struct.pack('4q', 0, 0, 1, 0), None)
+os.read(timer, 8)
+";
+    let program = format!("{python} -c {}", shell_words::quote(script));
+    let args = ["check", "1", "--bin", &program, "--weather", "none", "--as", "json"];
+    let (lesson, status) = read(contained(&args).output().expect("lab starts"));
+    assert_eq!((lesson["result"].as_str(), status), (Some("undetermined"), 2), "{lesson:#}");
+    let why = lesson.to_string();
+    assert!(why.contains("pidfd_getfd gives EPERM; see `lab doctor`"), "{why}");
+    let output = contained(&["trace", "--role", &format!("one={program}")]).output();
+    assert_eq!(output.expect("lab starts").status.code(), Some(2));
+}
+
 #[test]
 fn the_same_seed_gives_the_same_bytes_however_many_run_at_once() {
     let report = |jobs: &str| {

@@ -95,7 +95,10 @@ pub fn outcome(recording: &Recording) -> Outcome {
         Reason::Deadlock => Outcome::Broken,
         Reason::Limit { what } => {
             output::to_stderr(&format!("ended by the lab: {what}\n"));
-            Outcome::Broken
+            match what.starts_with(Reason::NO_TIMERFD) {
+                true => Outcome::Unknown,
+                false => Outcome::Broken,
+            }
         }
     }
 }

@@ -41,7 +41,6 @@ pub use self::predictions::{About, Answers, PREDICTIONS, Question, answers, pred
 pub use self::report::{Broken, Cell, Graded, Report};
 pub use self::run::{Run, Unmet};
 use crate::error::Error;
-use crate::event::Reason;
 use crate::pattern::{CallPattern, Op};
 
 /// One sentence about what a right program does, ready to be judged.
@@ -281,9 +280,4 @@ pub fn in_weather(mut verdict: Verdict, fair: &Verdict) -> Verdict {
         }
     }
     verdict
-}
-
-/// Whether the run was cut off by the user: nothing can be said of it.
-fn is_interrupted(reason: &Reason) -> bool {
-    *reason == Reason::Interrupted
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::closings::{Closing, How, closings};
-use super::{Finding, Grade, Line, is_interrupted};
-use crate::event::{Ending, Event, Kind, Reason, Recording, SocketId};
+use super::{Finding, Grade, Line};
+use crate::event::{Ending, Event, Kind, Reason, Recording, SockAddr, SocketId};
 use crate::pattern::{ArgPattern, CallName, CallPattern, Class, ResultValue};
 use crate::timeline::{Row, Timeline};
 
@@ -86,20 +86,46 @@ impl<'a> Run<'a> {
 
     /// Why nothing can be said of this run, if so.
     pub(super) fn undetermined(&self) -> Option<String> {
-        if is_interrupted(&self.recording.end.reason) {
-            return Some("the run was interrupted".into());
+        let reason = &self.recording.end.reason;
+        if reason.is_no_fault() {
+            return Some(match reason {
+                Reason::Limit { what } => what.clone(),
+                _ => "the run was interrupted".into(),
+            });
         }
-        // How long a run takes says more about the machine than about the program, which lives in virtual time.
-        if let Reason::Limit { what } = &self.recording.end.reason
-            && what.contains("of real time")
-        {
-            return Some(what.clone());
+        if let Some(addr) = self.taken_by_a_stranger() {
+            let port = addr.internet().map_or(0, |(_, port)| port);
+            return Some(format!(
+                "{addr} is in use on this machine, and not by this run: `ss -atunp sport = :{port}` says who has it; \
+                 end that and check again (TIME-WAIT ends by itself within a minute)"
+            ));
         }
         match self.ending() {
             None => Some(format!("the recording has no role `{}`", self.role)),
             Some(Ending::NeverStarted) => Some(format!("`{}` was never started", self.role)),
             Some(_) => None,
         }
+    }
+
+    /// An address that could not be bound although nobody in this run has it. That can be where the network is the whole
+    /// machine's, and is no fault of the program.
+    fn taken_by_a_stranger(&self) -> Option<SockAddr> {
+        if self.recording.isolation.namespaces.iter().any(|it| it == "net") {
+            return None;
+        }
+        let mut bound = HashSet::new();
+        for event in self.recording.events.iter().filter(|event| event.call == "bind") {
+            let Some(addr) = event.args.iter().find_map(|arg| arg.value.addresses().next()) else {
+                continue;
+            };
+            let Some((_, port)) = addr.internet() else { continue };
+            match (event.ret, event.errno.as_deref()) {
+                (Some(0), _) => drop(bound.insert(port)),
+                (_, Some("EADDRINUSE")) if !bound.contains(&port) => return Some(addr.clone()),
+                _ => {}
+            }
+        }
+        None
     }
 
     /// How the role under test ended.

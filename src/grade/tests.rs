@@ -473,6 +473,28 @@ fn nothing_passes_by_absence() {
 }
 
 #[test]
+fn a_port_that_somebody_outside_the_run_holds_is_no_fault_of_the_program() {
+    let taken = |ports: &str, own: bool| {
+        let mut s = Sample::new(None, &["server"]);
+        s.0.isolation.namespaces = vec![ports.into()];
+        let listener = match own {
+            true => s.listener(SERVER, 3, 9999),
+            false => s.socket(SERVER, "SOCK_STREAM", 3),
+        };
+        let here = SockAddr::Inet { ip: [127, 0, 0, 1].into(), port: 9999 };
+        let args = vec![arg("sockfd", fd(3, listener)), arg("addr", Value::Addr(here))];
+        s.event(SERVER, "bind", args, Some(-1), "EADDRINUSE");
+        s.exit(SERVER, 1);
+        s.0.end.roles[0].how = Ending::Exited { status: 1 };
+        judged(&only(vec![rule("it", Expect::Check(Check::EndsOrServes))]), &s.0).result
+    };
+    let Judgement::Undetermined { why } = taken("pid", false) else { panic!("it is judged") };
+    assert!(why.contains("127.0.0.1:9999") && why.contains("ss -atunp sport = :9999"), "{why}");
+    assert_eq!(taken("pid", true), Judgement::Fail);
+    assert_eq!(taken("net", false), Judgement::Fail);
+}
+
+#[test]
 fn never_is_also_of_what_was_only_tried_and_after_begins_there() {
     let on_listener = || never("_: recv(listener, ..)", None);
     assert_eq!(found(on_listener(), &echo()), None);

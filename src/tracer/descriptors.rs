@@ -42,6 +42,7 @@ pub struct Description {
     /// SO_RCVTIMEO and SO_SNDTIMEO as the program set them, in nanoseconds; 0 for none.
     pub receive_timeout: u64,
     pub send_timeout: u64,
+    pub reuse: Reuse,
     /// The local and the remote address, once connected.
     pub endpoints: Option<(SockAddr, SockAddr)>,
     /// For a socket of a peer, which is no program: how that stands.
@@ -56,6 +57,16 @@ pub struct Description {
     pub timer: Option<Timer>,
     /// Times that it fired with nothing else happening.
     pub timer_fires: u32,
+}
+
+/// Who has set SO_REUSEADDR on a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    Unset,
+    /// The program.
+    Own,
+    /// The lab, of which the program knows nothing.
+    Lent,
 }
 
 /// How a socket stands that belongs to the outside world.
@@ -105,6 +116,7 @@ impl Descriptors {
             bound: false,
             receive_timeout: 0,
             send_timeout: 0,
+            reuse: Reuse::Unset,
             endpoints: None,
             outside: None,
             edge_triggered: false,

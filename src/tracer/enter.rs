@@ -107,6 +107,9 @@ impl Tracer {
                         timers::borrow_zeroes::<16>(&mut call, memory, at);
                     }
                 }
+                if self.needs_reuse(&call) {
+                    return self.lend_reuse(key, stopped, call);
+                }
                 self.prepare(key, &mut call, memory);
                 self.ask_kernel(key, stopped, call, true)
             }
@@ -447,9 +450,6 @@ impl Tracer {
     fn prepare(&mut self, key: Key, call: &mut InFlight, memory: Tracee) {
         let raw = *call.raw();
         match raw.nr as libc::c_long {
-            libc::SYS_bind if self.settings.shared_ports => {
-                self.kernel.reuse_address(self.process_of(key), raw.args[0] as i32);
-            }
             libc::SYS_connect
             | libc::SYS_bind
             | libc::SYS_listen

@@ -22,6 +22,9 @@ impl Tracer {
         else {
             return stopped.resume(0);
         };
+        if call.detour {
+            return self.make_the_call_itself(key, stopped, call);
+        }
         let result = stopped.returned()?;
         self.give_back(&mut call, &stopped, result)?;
         if handlers::is_interrupted(result) {
@@ -50,6 +53,7 @@ impl Tracer {
         {
             self.count(moved, shown);
         }
+        self.note_reuse(&call, result, memory);
         let told = self.result_in_weather(&mut call, result);
         if told != result {
             let mut registers = stopped.registers()?;
@@ -535,15 +539,16 @@ impl Tracer {
     fn accepted(&mut self, key: Key, call: &InFlight, tid: i32, table: Table, fd: i32) -> Open {
         let kind = call.open.map_or(Kind::Unknown, |open| self.descriptors.get(open).kind.clone());
         let open = self.make(key, kind, tid, table, fd);
-        // The socket options of the listener are inherited, its time limits among them.
-        let limits = call.open.map(|listener| {
+        // The socket options of the listener are inherited.
+        let options = call.open.map(|listener| {
             let listener = self.descriptors.get(listener);
-            (listener.receive_timeout, listener.send_timeout)
+            (listener.receive_timeout, listener.send_timeout, listener.reuse)
         });
         let description = self.descriptors.get_mut(open);
         (description.accepted_from, description.bound) = (call.open, true);
-        if let Some((receive, send)) = limits {
+        if let Some((receive, send, reuse)) = options {
             (description.receive_timeout, description.send_timeout) = (receive, send);
+            description.reuse = reuse;
         }
         self.learn_endpoints(open, self.process_of(key), fd);
         open

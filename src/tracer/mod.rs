@@ -31,6 +31,7 @@ mod outside;
 mod posix_timers;
 mod proc;
 mod registers;
+mod reuse;
 mod settle;
 mod stop;
 mod time_limits;
@@ -74,10 +75,8 @@ pub trait Kernel {
     fn kind(&self, pid: i32, fd: i32) -> Option<(i32, i32, i32)>;
     /// If the socket is of an internet family and has no port yet, makes the kernel choose `port`.
     fn fix_port(&self, pid: i32, fd: i32, port: u16) -> bool;
-    /// Sets SO_REUSEADDR on a TCP socket.
-    fn reuse_address(&self, pid: i32, fd: i32);
-    /// Lets a timerfd expire once, now.
-    fn expire(&self, pid: i32, fd: i32) -> bool;
+    /// Lets a timerfd expire once, now. Fails if it cannot be got at.
+    fn expire(&self, pid: i32, fd: i32) -> std::result::Result<(), Errno>;
     /// The inode of the unix socket that this one is connected to.
     fn unix_peer(&self, inode: u64) -> Option<u64>;
     /// Whether a TCP socket whose inode `is_ours` has sent what is not acknowledged yet.

@@ -62,6 +62,13 @@ impl Registers {
         self.regs.orig_rax = nr;
     }
 
+    /// Puts the thread back before the instruction `syscall`, which takes the number from here.
+    fn step_back(&mut self, nr: u64) {
+        const SYSCALL: u64 = 2;
+        self.regs.rip -= SYSCALL;
+        self.regs.rax = nr;
+    }
+
     /// The stack pointer.
     pub fn sp(&self) -> u64 {
         self.regs.rsp
@@ -117,6 +124,14 @@ impl Registers {
         self.number = Some(nr);
     }
 
+    /// Puts the thread back before the instruction `svc`, which takes the number from here.
+    fn step_back(&mut self, nr: u64) {
+        const SVC: u64 = 4;
+        const NUMBER: usize = 8;
+        self.regs.pc -= SVC;
+        self.regs.regs[NUMBER] = nr;
+    }
+
     /// The stack pointer.
     pub fn sp(&self) -> u64 {
         self.regs.sp
@@ -137,6 +152,12 @@ impl Registers {
     pub fn skip_call(&mut self, result: i64) {
         self.set_number(NO_CALL);
         self.set_result(result);
+    }
+
+    /// At a return: makes the thread call this next, from where it stands.
+    pub fn call_again(&mut self, nr: u64, args: [u64; 6]) {
+        self.step_back(nr);
+        args.into_iter().enumerate().for_each(|(at, value)| self.set_arg(at, value));
     }
 
     /// At a return: makes the result stand, so that no interrupted call is begun again.

@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+
 use crate::decode::Raw;
 use crate::error::Result;
-use crate::event::Kind;
+use crate::event::{Kind, Reason};
 
 use super::descriptors::{Description, Open, Timer};
 use super::handlers;
@@ -60,8 +62,11 @@ impl Tracer {
                 let description = self.descriptors.get_mut(open);
                 description.timer_fires += 1;
                 description.timer = timer.and_then(|timer| timer.again(deadline));
-                if let Some((pid, fd)) = self.holder(open) {
-                    self.kernel.expire(pid, fd);
+                if let Some((pid, fd)) = self.holder(open)
+                    && let Err(errno @ (Errno::EPERM | Errno::ENOSYS)) = self.kernel.expire(pid, fd)
+                {
+                    let what = Reason::NO_TIMERFD;
+                    self.end_for(format!("{what}: pidfd_getfd gives {errno:?}; see `lab doctor`"));
                 }
             }
         }

@@ -129,6 +129,8 @@ pub struct InFlight {
     pub note: Option<Cow<'static, str>>,
     /// Memory of the tracee that was changed for the call, with what stood there.
     pub borrowed: Vec<(u64, Vec<u8>)>,
+    /// The thread makes another call first, of which nobody is told; then it makes this one.
+    pub detour: bool,
     /// It was seen asleep in the kernel.
     pub blocked: bool,
     /// The last event before it began to wait.
@@ -150,6 +152,7 @@ impl InFlight {
             source: None,
             note: None,
             borrowed: Vec::new(),
+            detour: false,
             blocked: false,
             since,
             interrupted: 0,

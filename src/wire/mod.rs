@@ -69,16 +69,8 @@ impl Kernel for Sockets {
         unbound && choose_port(&socket, port)
     }
 
-    fn reuse_address(&self, pid: i32, fd: i32) {
-        if let Ok(socket) = duplicate(pid, fd)
-            && option(&socket, libc::SO_PROTOCOL) == Some(libc::IPPROTO_TCP)
-        {
-            set_option(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, &1i32.to_ne_bytes());
-        }
-    }
-
-    fn expire(&self, pid: i32, fd: i32) -> bool {
-        let Ok(timer) = duplicate(pid, fd) else { return false };
+    fn expire(&self, pid: i32, fd: i32) -> Result<(), Errno> {
+        let timer = duplicate(pid, fd)?;
         let soon = libc::timespec { tv_sec: 0, tv_nsec: 1 };
         let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         let value = libc::itimerspec { it_interval: never, it_value: soon };
@@ -87,17 +79,14 @@ impl Kernel for Sockets {
         const AT_MOST: Duration = Duration::from_secs(1);
         // SAFETY: the calls read or write the values given, which outlive them.
         unsafe {
-            if libc::timerfd_settime(timer.as_raw_fd(), 0, &value, std::ptr::null_mut()) != 0 {
-                return false;
-            }
+            let none = std::ptr::null_mut();
+            Errno::result(libc::timerfd_settime(timer.as_raw_fd(), 0, &value, none))?;
             let mut left = value;
             loop {
-                if libc::timerfd_gettime(timer.as_raw_fd(), &mut left) != 0 {
-                    return false;
-                }
+                Errno::result(libc::timerfd_gettime(timer.as_raw_fd(), &mut left))?;
                 let expired = left.it_value.tv_sec == 0 && left.it_value.tv_nsec == 0;
                 if expired || began.elapsed() > AT_MOST {
-                    return expired;
+                    return Ok(());
                 }
                 libc::sched_yield();
             }

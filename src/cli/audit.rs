@@ -1,6 +1,6 @@
 //! `lab audit`: hold lessons to what they promise.
 //!
-//! The demo plays as its golden files have it; the exercise fails as shipped; every solution passes;
+//! Every text is written; the demo plays as its golden files have it; the exercise fails as shipped; every solution passes;
 //! every mistake fails by the rule it is named after (`mistakes/reads-until-the-end.once.rs` by `reads-until-the-end`),
 //! which is its first finding; and what the lab says of all of them is what stands in verdicts.snap. A rule that no mistake
 //! is named after is named: nobody knows whether it can fail.
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::author;
 use crate::catalogue::{self, Catalogue, Demo, Lesson};
 use crate::copy;
 use crate::error::{Error, Result};
@@ -124,6 +125,8 @@ impl Audit {
     ) -> Result<Vec<String>> {
         let mut faults = Vec::new();
         if self.program.is_none() {
+            let unwritten = author::unwritten(catalogue.root(), lesson)?;
+            faults.extend(unwritten.iter().map(Error::to_string));
             faults.extend(self.demos(catalogue.root(), lesson, color)?);
             faults.extend(asks(catalogue.root(), lesson, color)?);
         }

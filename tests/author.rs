@@ -6,6 +6,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
+use serde_json::Value as Json;
+use socket_lab::book::Book;
+use socket_lab::catalogue::Catalogue;
 use socket_lab::copy::manifest;
 use tempfile::TempDir;
 
@@ -31,12 +35,16 @@ fn said(folder: &Path, args: &[&str], status: i32) -> String {
     if status == 2 { err } else { out }
 }
 
-fn nothing_can_be_traced() -> bool {
-    let cannot = lab(root(), &["doctor"]).status.code() == Some(2);
-    if cannot {
-        let _ = writeln!(std::io::stderr(), "skipped: nothing can be traced here");
+/// Whether this machine lacks something that golden files need; it is said what.
+fn cannot_take_golden_files() -> bool {
+    let doctor: Json = serde_json::from_slice(&lab(root(), &["doctor", "--json"]).stdout).unwrap();
+    let checks = doctor["checks"].as_array().unwrap().iter();
+    let lacks: Vec<&str> =
+        checks.filter(|check| check["ok"] == false).filter_map(|it| it["name"].as_str()).collect();
+    if !lacks.is_empty() {
+        let _ = writeln!(std::io::stderr(), "skipped: this machine lacks {}", lacks.join(", "));
     }
-    cannot
+    !lacks.is_empty()
 }
 
 /// What of the repository an author needs: the workspace, a lesson, the kit and the book. The lab's own source is not there.
@@ -72,7 +80,7 @@ fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 #[test]
 fn a_lesson_from_the_template_lacks_its_text_and_its_golden_files_and_nothing_else() {
-    if nothing_can_be_traced() {
+    if cannot_take_golden_files() {
         return;
     }
     let lab = repository();
@@ -128,6 +136,16 @@ fn a_lesson_that_cannot_be_made_changes_nothing() {
 }
 
 #[test]
+fn a_program_that_cargo_would_not_build_is_named() {
+    let lab = repository();
+    let lab = lab.path();
+    fs::write(lab.join("lessons/01-one-shot/mistakes/steps-met.new.rs"), "fn main() {}\n").unwrap();
+    let audit = said(lab, &["audit", "1", "--program", "steps-met.new"], 1);
+    let told = "01-one-shot: mistakes/steps-met.new.rs: Cargo.toml has no [[bin]] `01-one-shot-mistake-steps-met-new` with this path\n";
+    assert_eq!(audit, told);
+}
+
+#[test]
 fn lessons_are_not_written_in_a_learners_copy() {
     let folder = TempDir::new().unwrap();
     said(folder.path(), &["init", "demo"], 0);
@@ -136,4 +154,91 @@ fn lessons_are_not_written_in_a_learners_copy() {
     let told = said(&copy, &["new-lesson", "who-am-i"], 2);
     assert!(told.starts_with("error: lessons are written in the repository"), "{told}");
     assert!(tree(&copy) == before);
+}
+
+/// The fenced blocks of a page: their info strings and their texts, in order.
+fn blocks(page: &str) -> Vec<(String, String)> {
+    let mut blocks: Vec<(String, String)> = Vec::new();
+    let mut is_open = false;
+    for event in Parser::new(page) {
+        match event {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
+                blocks.push((info.into_string(), String::new()));
+                is_open = true;
+            }
+            Event::Text(text) if is_open => blocks.last_mut().unwrap().1.push_str(&text),
+            Event::End(TagEnd::CodeBlock) => is_open = false,
+            _ => {}
+        }
+    }
+    blocks
+}
+
+/// Runs the commands of a block; gives what the last one said.
+fn type_in(lab: &Path, commands: &str, status: i32) -> String {
+    let mut last = String::new();
+    for line in commands.lines() {
+        let typed = line.strip_prefix("$ lab ").unwrap_or_else(|| panic!("`{line}` is not ours"));
+        let words = shell_words::split(typed).unwrap();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        last = said(lab, &words, status);
+    }
+    last
+}
+
+/// A chapter in which the comment of each section that `text` has gives way to what stands there.
+fn filled(chapter: &str, text: &str) -> String {
+    let mut chapter = chapter.to_owned();
+    for section in format!("\n{text}").split("\n## ").skip(1) {
+        let (heading, body) = section.split_once('\n').unwrap();
+        let start = chapter.find(&format!("\n## {heading}\n")).expect(heading);
+        let from = start + chapter[start..].find("<!--").expect(heading);
+        let to = from + chapter[from..].find("-->").expect(heading) + "-->".len();
+        assert!(!chapter[start + 1..from].contains("\n## "), "{heading}: it has no comment");
+        chapter.replace_range(from..to, body.trim());
+    }
+    chapter
+}
+
+#[test]
+fn the_lesson_on_the_page_can_be_written_as_it_says() {
+    if cannot_take_golden_files() {
+        return;
+    }
+    let page = fs::read_to_string(root().join("book/src/inside/writing-a-lesson.md")).unwrap();
+    let name = page.split_once("$ lab new-lesson ").unwrap().1.lines().next().unwrap();
+    let lab = repository();
+    let lab = lab.path();
+    let folder = lab.join("lessons").join(name);
+    let chapter = lab.join(format!("book/src/lessons/{name}.md"));
+    let mut last = String::new();
+    for (info, text) in blocks(&page) {
+        let after = |mark: &str| info.split(',').find_map(|word| word.strip_prefix(mark));
+        if let Some(status) =
+            ["console,author", "console,author,fails"].iter().position(|it| *it == info)
+        {
+            last = type_in(lab, &text, status as i32);
+        } else if let Some(file) = after("file=") {
+            fs::write(folder.join(file), text).unwrap();
+        } else if let Some(file) = after("add=") {
+            let before = fs::read_to_string(folder.join(file)).unwrap();
+            fs::write(folder.join(file), format!("{before}\n{text}")).unwrap();
+        } else if info == "markdown,chapter" {
+            let before = fs::read_to_string(&chapter).unwrap();
+            fs::write(&chapter, filled(&before, &text)).unwrap();
+        }
+    }
+    assert_eq!(last, format!("{name}: clean\n"), "what the last command of the page says");
+
+    let written = fs::read_to_string(&chapter).unwrap();
+    let book = Book::of(&Catalogue::open(lab).unwrap()).unwrap();
+    let made = book.chapter(&Path::new("lessons").join(format!("{name}.md")), &written);
+    assert_eq!(made.err().map(|fault| fault.why.to_string()), None, "{}", chapter.display());
+    for (info, text) in blocks(&written) {
+        match info.as_str() {
+            "console" => drop(type_in(lab, &text, 0)),
+            "console,fails" => drop(type_in(lab, &text, 1)),
+            _ => {}
+        }
+    }
 }

@@ -37,6 +37,7 @@ pub mod sandbox;
 pub mod tracer;
 pub mod wire;
 
+pub mod author;
 pub mod book;
 pub mod copy;
 

@@ -50,6 +50,7 @@ fn each_command_explains_itself() {
         "init",
         "update",
         "explain",
+        "new-lesson",
         "audit",
         "show",
         "list",

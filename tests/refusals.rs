@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// Every command in a use that writes, where it has one. What is not a shell's is not quoted: no word has a blank.
-const USES: [&str; 28] = [
+const USES: [&str; 29] = [
     "",
     "run 1",
     "run 1 --as svg -o picture.svg",
@@ -27,6 +27,7 @@ const USES: [&str; 28] = [
     "step 1",
     "predict 1",
     "explain short-read",
+    "new-lesson who-am-i",
     "audit 1 --program solutions/std",
     "show run.json",
     "list",
@@ -211,6 +212,28 @@ fn on_a_full_disk_a_program_that_cannot_be_built_is_not_failed() {
     let folder = copy();
     if let Some(output) = where_mounts_are_ours(&script, folder.path(), "check 1 --weather none") {
         assert_eq!(output.status.code(), Some(2));
+    }
+}
+
+#[test]
+fn a_lesson_that_cannot_be_written_whole_is_not_begun() {
+    let folder = copy();
+    let demo = folder.path().join("demo");
+    // Where lessons are written, and not a learner's copy.
+    std::fs::remove_file(demo.join(".lab/pack.toml")).unwrap();
+    let manifest = std::fs::read_to_string(demo.join("Cargo.toml")).unwrap();
+    let manifest = manifest.replace("copy = true", "copy = false");
+    std::fs::write(demo.join("Cargo.toml"), manifest).unwrap();
+    for mounted in ["mount -o remount,ro $place", FILL] {
+        let left =
+            "find . '(' -name new-lesson -o -name '*who-am-i*' ')' -exec echo DAMAGED {} + >&2";
+        let script = on(mounted).replace("cd /;", &format!("{left}; cd /;"));
+        let used = "new-lesson who-am-i";
+        let Some(output) = where_mounts_are_ours(&script, folder.path(), used) else {
+            return skipped("nothing can be mounted: neither root nor a user namespace");
+        };
+        answers_clearly(used, &output, false);
+        assert_eq!(output.status.code(), Some(2), "{mounted}");
     }
 }
 

@@ -1,22 +1,25 @@
 //! `lab audit`: hold lessons to what they promise.
 //!
-//! The demo plays as its timeline says; the exercise fails as shipped; every solution passes; every mistake fails by the
-//! rule it is named after (`mistakes/reads-until-the-end.once.rs` by `reads-until-the-end`), which is its first finding;
-//! and what the lab says of all of them is what stands in verdicts.snap. A rule that no mistake is named after is
-//! named: nobody knows whether it can fail.
+//! Every text is written; the demo plays as its golden files have it; the exercise fails as shipped; every solution passes;
+//! every mistake fails by the rule it is named after (`mistakes/reads-until-the-end.once.rs` by `reads-until-the-end`),
+//! which is its first finding; and what the lab says of all of them is what stands in verdicts.snap. A rule that no mistake
+//! is named after is named: nobody knows whether it can fail.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::author;
 use crate::catalogue::{self, Catalogue, Demo, Lesson};
 use crate::copy;
 use crate::error::{Error, Result};
+use crate::event::Recording;
 use crate::grade::{Cell, Grade, Graded, Judgement};
 use crate::play::check::Check as Checked;
 use crate::play::{self, Request};
-use crate::render::{text, verdict};
+use crate::progress;
+use crate::render::{json, svg, text, verdict};
 use crate::timeline::timeline;
 use crate::tracer;
 
@@ -30,7 +33,9 @@ use super::run::{build, parts, scene, working_folder};
 #[derive(Args)]
 #[command(after_help = "Examples:
   lab audit 3
-  lab audit 3 --program solutions --times 2")]
+  lab audit 3 --program solutions --times 2
+
+What --accept writes is what a learner will see: read its difference.")]
 pub struct Audit {
     /// Numbers, ranges (1..3), unique parts of names, or whole names; none: all
     #[arg(value_name = "LESSON")]
@@ -44,10 +49,10 @@ pub struct Audit {
     /// How many runs go on at once; by default one for each processor
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
-    /// Only the programs whose file has this in its name (`mistakes/steps-met`), and not verdicts.snap
+    /// Only the programs whose file has this in its name (`mistakes/steps-met`), and no golden files
     #[arg(long, value_name = "NAME", conflicts_with = "accept")]
     program: Option<String>,
-    /// Write verdicts.snap anew; read its difference
+    /// Write the lesson's golden files anew: timelines, pictures, recordings, verdicts.snap
     #[arg(long)]
     accept: bool,
 }
@@ -71,6 +76,9 @@ struct Program {
 
 /// What stands before the verdicts in verdicts.snap, as in every golden file.
 const HEADER: &str = "---\nsource: lab audit\n---\n";
+
+/// What stands before a golden timeline, which a test compares as well.
+const TIMELINE: &str = "---\nsource: tests/lessons.rs\n---\n";
 
 impl Audit {
     pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
@@ -115,11 +123,11 @@ impl Audit {
         lesson: &Lesson,
         color: ColorChoice,
     ) -> Result<Vec<String>> {
-        let mut faults = match &self.program {
-            None => self.demos(catalogue.root(), lesson, color)?,
-            Some(_) => Vec::new(),
-        };
+        let mut faults = Vec::new();
         if self.program.is_none() {
+            let unwritten = author::unwritten(catalogue.root(), lesson)?;
+            faults.extend(unwritten.iter().map(Error::to_string));
+            faults.extend(self.demos(catalogue.root(), lesson, color)?);
             faults.extend(asks(catalogue.root(), lesson, color)?);
         }
         if !lesson.is_graded() {
@@ -136,6 +144,10 @@ impl Audit {
         let progress = Progress::of(programs.len(), color);
         for program in &programs {
             progress.begin(&format!("{}: {}", lesson.name, program.file));
+            if let Some(fault) = unlisted(lesson, &program.file)? {
+                faults.push(fault);
+                continue;
+            }
             let grade = match self.grader(catalogue, lesson, program, color) {
                 Ok(grade) => grade,
                 Err(error @ Error::Build { .. }) => {
@@ -199,40 +211,49 @@ impl Audit {
         Ok(faults)
     }
 
-    fn demo(&self, lesson: &Lesson, demo: &Demo, binary: &str) -> Result<Option<String>> {
+    fn demo(&self, lesson: &Lesson, demo: &Demo, binary: &str) -> Result<Vec<String>> {
         let settings = tracer::Settings::default();
         let request = Request {
             scenario: scene(lesson, demo)?,
             ..request(Some(lesson.name.clone()), parts(demo, binary), settings)
         };
-        let file = format!("{}.snap", demo.golden());
-        let Ok(golden) = std::fs::read_to_string(lesson.folder.join(&file)) else {
-            return Ok(Some(format!("there is no {file}")));
-        };
+        let mut faults = Vec::new();
         for time in 1..=self.times.get() {
             let recording = play::play(&request, &mut |_| {})?;
             if !recording.isolation.lacking.is_empty() {
                 let lacking = recording.isolation.lacking.join(", ");
+                let file = demo.golden();
                 output::to_stderr(&format!(
-                    "skipped: {file} shows packets, and this machine lacks {lacking}\n"
+                    "skipped: {file}.snap shows packets, and this machine lacks {lacking}\n"
                 ));
-                return Ok(None);
+                return Ok(Vec::new());
             }
-            let drawn = text::text(&timeline(&recording), &text::Style::default());
-            if drawn.trim_end() != body(&golden) {
-                let (at, program) =
-                    (first_difference(body(&golden), drawn.trim_end()), demo.program.as_ref());
-                return Ok(Some(format!("{program}, time {time}: other than {file}: {at}")));
+            for (file, text) in goldens(demo, &recording) {
+                let path = lesson.folder.join(&file);
+                if self.accept && time == 1 {
+                    progress::replace(&path, text.as_bytes(), None)?;
+                }
+                let other = match std::fs::read_to_string(&path) {
+                    Ok(golden) => difference(&golden, &text, &recording),
+                    Err(_) => Some(format!("there is no {file}; {}", accepts(lesson))),
+                };
+                faults.extend(other.map(|why| match path.is_file() {
+                    true => format!("{}, time {time}: {file}: {why}", demo.program.as_ref()),
+                    false => why,
+                }));
+            }
+            if !faults.is_empty() {
+                break;
             }
         }
-        Ok(None)
+        Ok(faults)
     }
 
     fn compare(&self, lesson: &Lesson, told: &str) -> Result<Vec<String>> {
         let path = lesson.folder.join("verdicts.snap");
         if self.accept {
-            std::fs::write(&path, format!("{HEADER}{}\n", told.trim_end()))
-                .map_err(|error| Error::file("write", &path, &error))?;
+            let text = format!("{HEADER}{}\n", told.trim_end());
+            progress::replace(&path, text.as_bytes(), None)?;
             return Ok(Vec::new());
         }
         match std::fs::read_to_string(&path) {
@@ -241,11 +262,47 @@ impl Audit {
                 let at = first_difference(body(&golden), told.trim_end());
                 Ok(vec![format!("other than verdicts.snap: {at}")])
             }
-            Err(_) => {
-                Ok(vec!["there is no verdicts.snap; lab audit --accept writes it".to_owned()])
-            }
+            Err(_) => Ok(vec![format!("there is no verdicts.snap; {}", accepts(lesson))]),
         }
     }
+}
+
+/// The command that writes what is missing.
+fn accepts(lesson: &Lesson) -> String {
+    format!("lab audit {} --accept writes it", lesson.number)
+}
+
+/// The golden files of a demo, by their names.
+fn goldens(demo: &Demo, recording: &Recording) -> [(String, String); 3] {
+    let timeline = timeline(recording);
+    let drawn = text::text(&timeline, &text::Style::default());
+    [
+        (format!("{}.snap", demo.golden()), format!("{TIMELINE}{}\n", drawn.trim_end())),
+        (demo.picture(), svg::svg(&timeline)),
+        (demo.recording(), json::write_short(&recording.to_keep())),
+    ]
+}
+
+/// In what a golden file is other than what was played, if it is.
+fn difference(golden: &str, played: &str, recording: &Recording) -> Option<String> {
+    let same = match json::parse(golden.as_bytes(), Path::new("recording.json")) {
+        // Where the kernel has other calls, the same program makes others.
+        Ok(kept) => kept.arch != recording.arch || kept.same_as(&recording.to_keep()),
+        Err(_) => body(golden) == body(played),
+    };
+    (!same).then(|| first_difference(body(golden), body(played)))
+}
+
+/// A program that Cargo.toml does not name, so that cargo does not build it.
+fn unlisted(lesson: &Lesson, file: &str) -> Result<Option<String>> {
+    let manifest = lesson.shipped("Cargo.toml")?.filter(|_| file.ends_with(".rs"));
+    let Some(manifest) = manifest else { return Ok(None) };
+    let listed = copy::manifest::names(&String::from_utf8_lossy(&manifest), file);
+    let bin = lesson.bin(file);
+    Ok(match listed {
+        Some(_) => None,
+        None => Some(format!("{file}: Cargo.toml has no [[bin]] `{bin}` with this path")),
+    })
 }
 
 /// The exercise, the solutions and the mistakes of a lesson, in the order of their names.

@@ -15,6 +15,7 @@ mod home;
 mod init;
 mod list;
 mod mdbook;
+mod new_lesson;
 mod output;
 mod pages;
 mod predict;
@@ -78,6 +79,8 @@ enum Command {
     Update(init::Update),
     /// Say what a rule or a weather is, and which lessons use it
     Explain(explain::Explain),
+    /// Write a lesson to begin with: for authors
+    NewLesson(new_lesson::NewLesson),
     /// Hold lessons to their own rules: for authors
     Audit(audit::Audit),
     /// Draw a saved recording again
@@ -157,6 +160,7 @@ fn dispatch(lab: Lab) -> Result<Outcome> {
         Some(Command::Init(init)) => init.go(),
         Some(Command::Update(update)) => update.go(lab.color),
         Some(Command::Explain(explain)) => explain.go(lab.color),
+        Some(Command::NewLesson(new)) => new.go(),
         Some(Command::Audit(audit)) => audit.go(lab.color),
         Some(Command::Show(show)) => show.go(lab.color),
         Some(Command::List(list)) => list.go(lab.color),

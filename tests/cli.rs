@@ -531,6 +531,26 @@ fn where_ptrace_is_forbidden_a_recording_can_still_be_shown() {
 }
 
 #[test]
+fn where_no_network_is_to_be_had_nothing_is_ok_that_needs_one() {
+    let output = without(libc::SYS_unshare, lab_std(&["doctor"])).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let word = |name: &str| {
+        let line = text.lines().find(|line| line.get(9..).is_some_and(|it| it.starts_with(name)));
+        line.and_then(|line| line.split(' ').next()).unwrap_or_default()
+    };
+    assert_eq!(word("net "), "MISSING", "{text}");
+    for name in ["furniture", "source ports", "packets"] {
+        assert_eq!(word(name), "-", "{text}");
+    }
+    // A command that mends several is said once.
+    let mut tries: Vec<&str> = text.lines().filter(|line| line.contains("try: ")).collect();
+    let all = tries.len();
+    tries.sort();
+    tries.dedup();
+    assert_eq!(tries.len(), all, "{text}");
+}
+
+#[test]
 fn where_ptrace_is_forbidden_the_doctor_finds_it() {
     let output = without(libc::SYS_ptrace, lab_std(&["doctor"])).assert().code(1);
     output.stdout(predicate::str::is_match("(?m)^MISSING +ptrace .*EPERM").unwrap());

@@ -54,7 +54,8 @@ fn link(conn: OwnedFd, peer: SocketAddr) -> Result<()> {
     println!("{}", text(&buf[..n])?);
     send(&conn, "欢迎".as_bytes())?;
 
-    // Its number is free again, and the next accept may well be given it.
+    // Its number is free again, but not for the accept that waits: Linux
+    // reserved another for that one before it went to sleep.
     close(conn)
 }
 

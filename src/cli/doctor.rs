@@ -1,5 +1,6 @@
 //! `lab doctor`: what this machine allows.
 
+use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::path::Path;
 
@@ -33,7 +34,12 @@ impl Doctor {
             let json = serde_json::json!({ "checks": checks });
             to_stdout(&format!("{json}\n"));
         } else {
-            checks.iter().for_each(|check| say(&line(check)));
+            let mut tried = HashSet::new();
+            for check in &checks {
+                // One command may mend several.
+                let mend = check.mend.as_deref().filter(|mend| tried.insert(*mend));
+                say(&line(check, mend));
+            }
         }
         Ok(if doctor::can_record(&checks) { Outcome::Holds } else { Outcome::Broken })
     }
@@ -115,7 +121,7 @@ fn terminal(color: ColorChoice) -> Check {
     }
 }
 
-fn line(check: &Check) -> String {
+fn line(check: &Check, mend: Option<&str>) -> String {
     let word = match check.ok {
         Health::Good => "OK",
         Health::Bad => "MISSING",
@@ -124,7 +130,7 @@ fn line(check: &Check) -> String {
     let mut text = format!("{word:8} {:22} {}\n", check.name, check.found);
     if check.ok != Health::Good {
         text.push_str(&format!("{:9}{}\n", "", check.means));
-        if let Some(mend) = &check.mend {
+        if let Some(mend) = mend {
             text.push_str(&format!("{:9}try: {mend}\n", ""));
         }
     }

@@ -288,6 +288,7 @@ pub(super) fn judge(check: Check, run: &Run<'_>, rules: &Rules) -> Option<(Findi
     let mut finding = run.finding(label, found.grade, found.did, &found.rows, &found.marked);
     finding.printed = found.printed;
     finding.peer = found.peer.or(finding.peer);
+    finding.hint = found.hint.or(finding.hint);
     Some((finding, found.absent))
 }
 
@@ -300,6 +301,8 @@ pub(super) struct Found {
     marked: Vec<usize>,
     pub(super) printed: Option<String>,
     peer: Option<String>,
+    /// Says more than the check's own.
+    hint: Option<String>,
     /// There is nothing that it could be about.
     pub(super) absent: bool,
 }
@@ -664,13 +667,47 @@ fn end_seen(run: &Run<'_>, id: SocketId) -> Option<u64> {
 }
 
 fn no_exec(run: &Run<'_>) -> Option<Found> {
-    let event = run.own_events().find(|event| event.call.starts_with("execve"))?;
-    let program = match event.arg("pathname") {
-        Some(Value::Text { value }) => format!("`{value}`"),
-        _ => "another program".into(),
-    };
+    let mut execs = run.own_events().filter(|event| event.call.starts_with("execve")).peekable();
+    let first = *execs.peek()?;
+    // A name is tried in one folder after another: the one in which it was found counts.
+    let event = execs.find(|event| event.ret == Some(0)).unwrap_or(first);
+    let program = executed(event).map_or("another program".into(), |path| format!("`{path}`"));
     let did = format!("process {} of `{}` started {program}", event.process, run.role);
-    Found::at(did, last_rows(run), run.row_of(event.seq).or_else(|| run.last_row()))
+    let row = run.row_of(event.seq).or_else(|| run.last_row());
+    let mut found = Found::at(did, last_rows(run), row)?;
+    found.hint = behind_the_wrapper(run);
+    Some(found)
+}
+
+fn executed(event: &Event) -> Option<&str> {
+    match event.arg("pathname")? {
+        Value::Text { value } => Some(value),
+        _ => None,
+    }
+}
+
+/// What to check instead of a script that only becomes the program that is meant, as the `python3` of a version manager.
+fn behind_the_wrapper(run: &Run<'_>) -> Option<String> {
+    let is_socket =
+        |event: &&Event| event.socket.is_some_and(|id| run.timeline.names.is_socket(id));
+    let begun = run.own_events().find(is_socket)?.seq;
+    let becomes = |event: &&Event| {
+        event.call == "execve" && event.ret == Some(0) && event.process == 1 && event.seq < begun
+    };
+    let last = run.own_events().filter(becomes).last()?;
+    let program = executed(last)?;
+    let part = run.recording.roles.iter().find(|role| role.name == run.role)?;
+    let (wrapper, rest) = part.command.split_first()?;
+    // With as many arguments as the wrapper was given, they are the same.
+    let all = match last.arg("argv") {
+        Some(Value::List { items }) if items.len() == part.command.len() => rest,
+        _ => &[],
+    };
+    let itself = shell_words::join([program].into_iter().chain(all.iter().map(String::as_str)));
+    Some(format!(
+        "`{wrapper}` is a script that starts another program; name that one: --bin {}",
+        shell_words::quote(&itself)
+    ))
 }
 
 fn no_io_uring(run: &Run<'_>) -> Option<Found> {

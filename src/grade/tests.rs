@@ -495,6 +495,38 @@ fn a_port_that_somebody_outside_the_run_holds_is_no_fault_of_the_program() {
 }
 
 #[test]
+fn of_a_wrapper_the_program_itself_is_named_as_it_is_to_be_given() {
+    let exec = |s: &mut Sample, path: &str, argv: &[&str], found: bool| {
+        let text = |text: &str| Value::Text { value: text.into() };
+        let items = argv.iter().map(|it| text(it)).collect();
+        let args = vec![arg("pathname", text(path)), arg("argv", Value::List { items })];
+        let (ret, errno) = if found { (0, "") } else { (-1, "ENOENT") };
+        s.event(SERVER, "execve", args, Some(ret), errno);
+    };
+    let rules = Rules { baseline: vec![Check::NoExec], ..only(vec![]) };
+    let found = |recording: &Recording| judged(&rules, recording).findings.into_iter().next();
+    let mut s = Sample::new(None, &["server"]);
+    s.0.roles[0].command = vec!["python3".into(), "my server.py".into()];
+    exec(&mut s, "/sbin/bash", &["bash", "python3", "my server.py"], false);
+    exec(&mut s, "/bin/bash", &["bash", "python3", "my server.py"], true);
+    exec(&mut s, "/opt/3.12/python3", &["python3", "my server.py"], true);
+    s.listener(SERVER, 3, 9999);
+    s.exit(SERVER, 0);
+    let finding = found(&s.0).unwrap();
+    assert!(finding.did.ends_with("started `/bin/bash`"), "{}", finding.did);
+    let hint = finding.hint.unwrap();
+    assert!(hint.starts_with("`python3` is a script"), "{hint}");
+    let (_, command) = hint.split_once("--bin ").unwrap();
+    let given = shell_words::split(command).unwrap();
+    assert_eq!(shell_words::split(&given[0]).unwrap(), ["/opt/3.12/python3", "my server.py"]);
+
+    // What is started once there is a socket is another's work, and no wrapper of it.
+    let mut it = accepted();
+    exec(&mut it.s, "/usr/bin/nc", &["nc"], true);
+    assert_eq!(found(&it.ends(0)).unwrap().hint, None);
+}
+
+#[test]
 fn never_is_also_of_what_was_only_tried_and_after_begins_there() {
     let on_listener = || never("_: recv(listener, ..)", None);
     assert_eq!(found(on_listener(), &echo()), None);

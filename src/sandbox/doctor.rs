@@ -117,11 +117,12 @@ fn kernel(machine: &Machine) -> Check {
     // PTRACE_GET_SYSCALL_INFO came with 5.3, pidfd_getfd with 5.6, IP_LOCAL_PORT_RANGE with 6.3.
     let (ok, means) = match machine.version() {
         Some(version) if version >= (6, 3) => (true, "all that the lab can use is there"),
-        Some(version) if version >= (5, 6) => {
-            (true, "source ports are chosen through a sysctl before each call (exact from 6.3 on)")
-        }
+        Some(version) if version >= (5, 6) => (
+            true,
+            "source ports are the kernel's choice (IP_LOCAL_PORT_RANGE is there from 6.3 on)",
+        ),
         Some(version) if version >= (5, 3) => {
-            (true, "socket states come from sock_diag alone (pidfd_getfd is there from 5.6 on)")
+            (true, "nobody gets at a program's descriptors (pidfd_getfd is there from 5.6 on)")
         }
         Some(_) => (false, "nothing can be recorded: the lab needs Linux 5.3"),
         None => (false, "not a Linux version: the probes below tell what works"),
@@ -225,8 +226,8 @@ const RECORDING: [(&str, &str, &str); 5] = [
     ("tracee memory", "buffers are read by process_vm_readv", "nothing can be recorded"),
     (
         "pidfd_getfd",
-        "socket states are read on a duplicate of the descriptor",
-        "socket states come from sock_diag, and faults that need the peer's socket are skipped",
+        "a socket is asked for its two ends, and given its source port, through a duplicate",
+        "TIME-WAIT is not told, source ports are the kernel's choice, and no verdict is given on what waits for a timerfd",
     ),
 ];
 
@@ -252,12 +253,32 @@ fn recording(machine: &Machine) -> Vec<Check> {
 
 fn mend_tracing(name: &str, machine: &Machine) -> Option<String> {
     match (machine.container, machine.yama) {
-        (Some("docker" | "podman"), _) => {
-            let engine = machine.container.unwrap_or("docker");
+        // ptrace itself is allowed there; what forbids it is a filter of somebody's own.
+        (Some(engine @ ("docker" | "podman")), _) if name != "pidfd_getfd" => {
             Some(format!("{engine} run --cap-add SYS_PTRACE --security-opt seccomp=unconfined …"))
         }
+        (Some(_), _) if name == "pidfd_getfd" => mend_container(machine),
         (_, Some(2)) => Some("sudo sysctl -w kernel.yama.ptrace_scope=1".into()),
         _ if name == "ptrace" => Some("end the debugger or strace that traces this shell".into()),
+        _ => None,
+    }
+}
+
+/// How to start a container in which a run has all that it likes to have. With these capabilities root needs no user
+/// namespace, and the filters of the engines let through what they are for; Docker's AppArmor profile forbids mounts.
+fn mend_container(machine: &Machine) -> Option<String> {
+    let is_root = nix::unistd::geteuid().is_root();
+    let user = if is_root { "" } else { "--user root " };
+    match machine.container? {
+        engine @ ("docker" | "podman") => Some(format!(
+            "{engine} run {user}--cap-add SYS_ADMIN --cap-add NET_ADMIN --cap-add NET_RAW --cap-add SYS_PTRACE \
+             --security-opt apparmor=unconfined …"
+        )),
+        "kubernetes" => Some(
+            "securityContext: {capabilities: {add: [SYS_ADMIN, NET_ADMIN, NET_RAW, SYS_PTRACE]}, \
+             appArmorProfile: {type: Unconfined}}, for root in the container"
+                .into(),
+        ),
         _ => None,
     }
 }
@@ -402,8 +423,8 @@ fn user_namespaces(machine: &Machine) -> Check {
     let is = |value: &Option<String>, text| value.as_deref() == Some(text);
     let mend = if errno.is_none() {
         None
-    } else if let Some(engine @ ("docker" | "podman")) = machine.container {
-        Some(format!("{engine} run --security-opt seccomp=unconfined --cap-add SYS_ADMIN …"))
+    } else if let Some(mend) = mend_container(machine) {
+        Some(mend)
     } else if is(&most, "0") {
         Some("sudo sysctl -w user.max_user_namespaces=15000".into())
     } else if is(&clone, "0") {
@@ -447,7 +468,6 @@ struct Inside {
     micros: u128,
     /// Errnos, 0 for none.
     packet: i32,
-    raw: i32,
     diag: i32,
     ports: i32,
     ipv6: i32,
@@ -495,12 +515,7 @@ fn sandbox(machine: &Machine) -> Vec<Check> {
                     None => "refused".into(),
                 },
                 means: if had { good } else { bad }.into(),
-                mend: match machine.container {
-                    Some("docker" | "podman") if !had => Some(
-                        "docker run --security-opt seccomp=unconfined --cap-add SYS_ADMIN …".into(),
-                    ),
-                    _ => None,
-                },
+                mend: if had { None } else { mend_container(machine) },
             }
         })
         .collect();
@@ -511,38 +526,46 @@ fn sandbox(machine: &Machine) -> Vec<Check> {
         .filter(|lack| !names.iter().any(|name| lack.starts_with(&format!("{name}: "))))
         .collect();
     let texts: Vec<&str> = unfurnished.iter().map(|lack| lack.as_str()).collect();
+    let in_network = inside.namespaces.iter().any(|had| had == "net");
     checks.push(Check {
         name: "furniture",
-        ok: Health::of(texts.is_empty()),
-        found: if texts.is_empty() {
-            format!("all there in {:.1} ms", inside.micros as f64 / 1000.0)
-        } else {
-            texts.join(", ")
+        ok: match texts.is_empty() {
+            true if !in_network => Health::Skipped,
+            all_there => Health::of(all_there),
         },
-        means: if texts.is_empty() {
-            "timing and buffers are the same in every run"
-        } else {
-            "recordings may differ in timing, in how data is cut, or in source ports"
+        found: match texts.is_empty() {
+            true if !in_network => "no network to furnish".into(),
+            true => format!("all there in {:.1} ms", inside.micros as f64 / 1000.0),
+            false => texts.join(", "),
+        },
+        means: match texts.is_empty() {
+            true if in_network => "timing and buffers are the same in every run",
+            _ => "long streams may be cut differently from run to run",
         }
         .into(),
         mend: None,
     });
-    let in_network = inside.namespaces.iter().any(|had| had == "net");
-    checks.extend([
+    checks.extend(in_place(&inside, in_network, machine));
+    checks
+}
+
+/// What can be done where a run would be.
+fn in_place(inside: &Inside, in_network: bool, machine: &Machine) -> [Check; 4] {
+    [
         inner(
             "sock_diag",
             inside.diag,
             true,
             "the states of sockets can be asked for",
             "recordings have no socket states: load the modules tcp_diag, udp_diag and unix_diag",
-            Some("sudo modprobe -a tcp_diag udp_diag unix_diag"),
+            Some("sudo modprobe -a tcp_diag udp_diag unix_diag".into()),
         ),
         inner(
             "source ports",
             inside.ports,
-            true,
+            in_network,
             "IP_LOCAL_PORT_RANGE gives each socket the next port in turn",
-            "ports are chosen through a sysctl before each call, or shown as they come",
+            "source ports are the kernel's choice; timelines show them as P1, P2",
             None,
         ),
         inner(
@@ -551,48 +574,39 @@ fn sandbox(machine: &Machine) -> Vec<Check> {
             in_network,
             "packets can be captured on loopback",
             "no packets in recordings: `--as pcapng` is refused",
-            match machine.container {
-                Some("docker" | "podman") => {
-                    Some("docker run --cap-add NET_RAW --cap-add SYS_ADMIN …")
-                }
-                _ => None,
-            },
-        ),
-        inner(
-            "raw sockets",
-            inside.raw,
-            in_network,
-            "programs may write packets of their own",
-            "lessons on raw sockets are skipped",
-            None,
+            mend_container(machine),
         ),
         inner(
             "ipv6",
             inside.ipv6,
             true,
             "::1 can be used",
-            "lessons on IPv6 are skipped",
-            Some("sudo sysctl -w net.ipv6.conf.lo.disable_ipv6=0"),
+            "programs that use ::1 are refused",
+            Some("sudo sysctl -w net.ipv6.conf.lo.disable_ipv6=0".into()),
         ),
-    ]);
-    checks
+    ]
 }
 
+/// `of_use`: where it is not, it is of no use that it works.
 fn inner(
     name: &'static str,
     errno: i32,
-    judged: bool,
+    of_use: bool,
     good: &str,
     bad: &str,
-    mend: Option<&str>,
+    mend: Option<String>,
 ) -> Check {
-    let ok = errno == 0;
+    let ok = errno == 0 && of_use;
     Check {
         name,
-        ok: if ok || judged { Health::of(ok) } else { Health::Skipped },
-        found: if ok { "works".into() } else { format!("{:?}", Errno::from_raw(errno)) },
+        ok: if of_use { Health::of(ok) } else { Health::Skipped },
+        found: match errno {
+            _ if !of_use => "needs a network of the run's own".into(),
+            0 => "works".into(),
+            errno => format!("{:?}", Errno::from_raw(errno)),
+        },
         means: if ok { good } else { bad }.into(),
-        mend: mend.filter(|_| !ok).map(str::to_owned),
+        mend: mend.filter(|_| !ok && of_use),
     }
 }
 
@@ -609,7 +623,6 @@ fn live_inside(reply: &Reply) {
     let inside = Inside {
         micros,
         packet: errno(capture_on_loopback()),
-        raw: errno(open_raw()),
         diag: errno(ask_for_sockets()),
         ports: errno(next_port_is_ours()),
         ipv6: errno(super::net::has_ipv6()),
@@ -636,13 +649,6 @@ fn capture_on_loopback() -> nix::Result<()> {
         libc::recv(socket.as_raw_fd(), at, room, libc::MSG_DONTWAIT)
     };
     Errno::result(got).map(drop)
-}
-
-/// Opens a socket for packets of one's own making. raw(7).
-fn open_raw() -> nix::Result<()> {
-    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
-    // SAFETY: takes plain integers.
-    owned(unsafe { libc::socket(libc::AF_INET, kind, libc::IPPROTO_ICMP) }.into()).map(drop)
 }
 
 /// Asks sock_diag(7) for all TCP sockets over IPv4 and reads the first answer.
@@ -789,5 +795,28 @@ fn sysctl(name: &str) -> Option<String> {
 impl Health {
     fn of(good: bool) -> Health {
         if good { Health::Good } else { Health::Bad }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_is_told_what_its_own_engine_takes() {
+        let mend = |container| {
+            let (arch, release) = Default::default();
+            mend_container(&Machine { arch, release, container, yama: None })
+        };
+        for engine in ["docker", "podman"] {
+            let mend = mend(Some(engine)).unwrap();
+            assert!(mend.starts_with(&format!("{engine} run ")), "{mend}");
+            for needed in ["SYS_ADMIN", "NET_ADMIN", "NET_RAW", "SYS_PTRACE"] {
+                assert!(mend.contains(&format!("--cap-add {needed}")), "{mend}");
+            }
+        }
+        assert!(mend(Some("kubernetes")).unwrap().starts_with("securityContext: "));
+        assert_eq!(mend(Some("lxc")), None);
+        assert_eq!(mend(None), None);
     }
 }

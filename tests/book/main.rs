@@ -4,7 +4,6 @@
 //! has. What it must hold is checked here; each check is proved on a small book in which just that is broken.
 
 #[path = "../browser/mod.rs"]
-#[allow(dead_code, reason = "the recordings' pages need more of it")]
 mod browser;
 mod commands;
 mod reading;

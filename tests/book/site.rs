@@ -60,6 +60,7 @@ const TAGS: &[&str] = &[
     "th",
     "thead",
     "tr",
+    "ul",
 ];
 
 /// Attributes by which a browser fetches something without being asked.

@@ -84,5 +84,6 @@ fn table(lines: &[&Line]) -> String {
         format!("| `{}` | {} | {} |\n", cell(&line.python), cell(&line.linux), cell(&line.rust))
     };
     let rows: String = lines.iter().map(row).collect();
-    format!("| Python | Linux | Rust |\n|---|---|---|\n{rows}")
+    // A table of Markdown ends, and one within HTML begins, at an empty line.
+    format!("<div class=\"lab-map\">\n\n| Python | Linux | Rust |\n|---|---|---|\n{rows}\n</div>\n")
 }

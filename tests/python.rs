@@ -20,6 +20,8 @@ mod demos;
 #[path = "recorder/support/fixtures.rs"]
 #[allow(dead_code, reason = "the recorder's tests need more of it")]
 mod fixtures;
+#[path = "python/map.rs"]
+mod map;
 
 /// Says that a test was not made, where a passing test's output is seen as well.
 fn skipped(why: &str) {
@@ -48,9 +50,13 @@ fn the_table_of_pythons_calls_is_what_python_does() {
 fn record(program: &Path) -> Option<Recording> {
     let python = fixtures::python()?;
     let role = |name: &str| format!("{name}={python} '{}' {name}", program.display());
+    trace(&["--role", &role("server"), "--role", &role("client")])
+}
+
+/// What `lab trace` records; `None` where nothing can be traced.
+fn trace(args: &[&str]) -> Option<Recording> {
     let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
-    lab.args(["trace", "--as", "json", "--role", &role("server"), "--role", &role("client")]);
-    let output = lab.output().expect("lab starts");
+    let output = lab.args(["trace", "--as", "json"]).args(args).output().expect("lab starts");
     if output.status.code() == Some(2) {
         let doctor = Command::new(env!("CARGO_BIN_EXE_lab")).arg("doctor").output().unwrap();
         assert_ne!(doctor.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));

@@ -85,5 +85,6 @@ fn table(lines: &[&Line], language: &Language) -> String {
         format!("| `{}` | {} | {} |\n", cell(&line.python), said(&line.linux), said(&line.rust))
     };
     let rows: String = lines.iter().map(row).collect();
-    format!("| Python | Linux | Rust |\n|---|---|---|\n{rows}")
+    // A table of Markdown ends, and one within HTML begins, at an empty line.
+    format!("<div class=\"lab-map\">\n\n| Python | Linux | Rust |\n|---|---|---|\n{rows}\n</div>\n")
 }

@@ -13,6 +13,7 @@ mod translation;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use mdbook_driver::MDBook;
@@ -131,9 +132,20 @@ fn every_key_of_lesson_toml_is_told_of() {
 }
 
 #[test]
+fn every_line_of_the_doctor_is_told_of() {
+    let page = fs::read_to_string(root().join("book/src/install.md")).unwrap();
+    let (_, below) = page.split_once("## `lab doctor`, line by line\n").unwrap();
+    let table = below.split("\n## ").next().unwrap();
+    let doctor = Command::new(env!("CARGO_BIN_EXE_lab")).args(["doctor", "--json"]).output();
+    let said: serde_json::Value = serde_json::from_slice(&doctor.unwrap().stdout).unwrap();
+    let names = said["checks"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap());
+    let untold: Vec<&str> = names.filter(|it| !table.contains(&format!("`{it}`"))).collect();
+    assert_eq!(untold, [""; 0], "not in book/src/install.md");
+}
+
+#[test]
 fn mdbook_can_start_the_preprocessor() {
     use std::io::Write as _;
-    use std::process::{Command, Stdio};
     let lab = |args: &[&str], input: &str| {
         let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
         lab.args(args).current_dir(root().join("book"));

@@ -73,6 +73,55 @@ fn every_page_fits_every_screen_in_light_and_dark() {
     }
 }
 
+/// What can hardly be told from what is behind it (WCAG 2, 1.4.3): `a 3.2`. Programs are coloured by mdBook's own.
+const PALE: &str = "(() => {\
+    const parts = (color) => color.match(/[\\d.]+/g).map(Number);\
+    const linear = (part) => part <= 10 ? part / 3295 : ((part / 255 + 0.055) / 1.055) ** 2.4;\
+    const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) + 0.05;\
+    const behind = (it) => {\
+        const [r, g, b, a = 1] = parts(getComputedStyle(it).backgroundColor);\
+        return a === 1 ? [r, g, b] : behind(it.parentElement);\
+    };\
+    const contrast = (it) => {\
+        const both = [light(parts(getComputedStyle(it).color)), light(behind(it))];\
+        return Math.max(...both) / Math.min(...both);\
+    };\
+    const texts = [...document.querySelectorAll('main *')].filter((it) => it.checkVisibility() \
+        && [...it.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()) \
+        && !it.closest('pre code, svg, noscript'));\
+    const pale = texts.filter((it) => contrast(it) < 4.5);\
+    return [...new Set(pale.map((it) => `${it.localName} ${contrast(it).toFixed(1)}`))].join();\
+})()";
+
+#[test]
+fn every_theme_can_be_read_whatever_the_machine_prefers() {
+    let Some(mut browser) = Browser::start() else { return };
+    for (theme, dark) in
+        [("light", false), ("rust", false), ("coal", true), ("navy", true), ("ayu", true)]
+    {
+        let mut page = browser.page();
+        page.viewport(1280, 6000);
+        let other = if dark { "light" } else { "dark" };
+        page.prefers(&[("prefers-color-scheme", other)]);
+        open(&mut page, "index.html");
+        page.eval(&format!("localStorage.setItem('mdbook-theme', '{theme}')"));
+        for name in ["lessons/12-half-close.html", "reference/map.html", "reference/errors.html"] {
+            open(&mut page, name);
+            assert_eq!(
+                page.eval(&format!("document.documentElement.className.includes('{theme}')")),
+                true
+            );
+            assert_eq!(page.text(PALE), "", "{theme}: {name}");
+        }
+        // A recording is a page of its own, and yet of the theme.
+        open(&mut page, "lessons/12-half-close.html");
+        page.until("document.querySelector('.lab-page').contentDocument?.getElementById('says')");
+        let paper = "(() => { const page = document.querySelector('.lab-page').contentDocument;\
+            return getComputedStyle(page.documentElement).backgroundColor; })()";
+        assert_eq!(page.text(paper) == "rgb(20, 23, 27)", dark, "{theme}");
+    }
+}
+
 #[test]
 fn what_a_call_returns_is_foretold_by_keys_alone() {
     let Some(mut browser) = Browser::start() else { return };

@@ -15,7 +15,7 @@ pub mod backups;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -328,34 +328,65 @@ impl Locked {
 ///
 /// A link to a file stays one. Fails with [`Error::File`], and then everything is as it was.
 pub fn replace(path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<()> {
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let failed = |error: &io::Error| Error::file("write", &path, error);
-    let known = fs::metadata(&path).ok().map(|about| about.permissions().mode() & 0o7777);
-    // One name for all: what a killed lab left is written over, and two never write at once, since both hold the lock.
-    let mut name = OsString::from(".");
-    name.push(path.file_name().ok_or_else(|| failed(&Errno::EISDIR.into()))?);
-    name.push(".lab-new");
-    let new = path.with_file_name(name);
-    let written = write_through(&new, bytes, mode.or(known)).and_then(|()| fs::rename(&new, &path));
-    if let Err(error) = written {
-        let _ = fs::remove_file(&new);
-        return Err(failed(&error));
-    }
-    // The new name, too, is to outlive a power cut; a file system that cannot do that has done what it could.
-    if let Some(folder) = path.parent() {
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    }
-    Ok(())
+    let mut new = Replacement::of(path, mode)?;
+    let written = new.write_all(bytes);
+    new.done(written)
 }
 
-fn write_through(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o666).open(path)?;
-    if let Some(mode) = mode {
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
+/// A file that is written beside the one whose place it takes when it is whole.
+pub struct Replacement {
+    file: File,
+    new: PathBuf,
+    path: PathBuf,
+}
+
+impl Replacement {
+    /// As [`replace`], for what comes piece by piece.
+    pub fn of(path: &Path, mode: Option<u32>) -> Result<Replacement> {
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let failed = |error: &io::Error| Error::file("write", &path, error);
+        let known = fs::metadata(&path).ok().map(|about| about.permissions().mode() & 0o7777);
+        // One name for all: what a killed lab left is written over, and two never write at once, since both hold the lock.
+        let mut name = OsString::from(".");
+        name.push(path.file_name().ok_or_else(|| failed(&Errno::EISDIR.into()))?);
+        name.push(".lab-new");
+        let new = path.with_file_name(name);
+        let mut options = OpenOptions::new();
+        let opened = options.write(true).create(true).truncate(true).mode(0o666).open(&new);
+        let file = opened.map_err(|error| failed(&error))?;
+        if let Some(mode) = mode.or(known)
+            && let Err(error) = file.set_permissions(fs::Permissions::from_mode(mode))
+        {
+            let _ = fs::remove_file(&new);
+            return Err(failed(&error));
+        }
+        Ok(Replacement { file, new, path })
     }
-    file.write_all(bytes)?;
-    file.sync_all()
+
+    /// Puts it in its place, if all of it could be written; else it is gone, and all is as it was.
+    pub fn done(self, written: io::Result<()>) -> Result<()> {
+        let Replacement { file, new, path } = self;
+        let placed = written.and_then(|()| file.sync_all()).and_then(|()| fs::rename(&new, &path));
+        if let Err(error) = placed {
+            let _ = fs::remove_file(&new);
+            return Err(Error::file("write", &path, &error));
+        }
+        // The new name, too, is to outlive a power cut; a file system that cannot do that has done what it could.
+        if let Some(folder) = path.parent() {
+            let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        }
+        Ok(())
+    }
+}
+
+impl Write for Replacement {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Where results go and how they look: formats, files, colour, width.
 
-use std::io::{IsTerminal, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -180,9 +180,23 @@ impl Drawing {
         self.format == Format::Text && self.output.is_none() && std::io::stdout().is_terminal()
     }
 
-    /// Whether events are wanted as they happen.
-    pub fn is_live(&self) -> bool {
-        self.format == Format::Jsonl && self.output.is_none()
+    /// Whether an event is written when it happens, a line each.
+    pub fn is_streamed(&self) -> bool {
+        matches!(self.format, Format::Jsonl | Format::Strace)
+    }
+
+    /// Where it is to go, for what comes line by line.
+    pub fn out(&self) -> Result<Out> {
+        let Some(path) = &self.output else { return Ok(Out::Stdout) };
+        // Nothing takes the place of a pipe or a device.
+        let is_plain = std::fs::metadata(path).map_or(true, |about| about.is_file());
+        match is_plain.then(|| progress::Replacement::of(path, None)) {
+            Some(Ok(new)) => Ok(Out::New(BufWriter::with_capacity(OUT, new))),
+            // The file may be ours to write, and its folder not.
+            Some(Err(Error::File { why, .. })) if why.ends_with("(EACCES)") => Out::over(path),
+            Some(Err(error)) => Err(error),
+            None => Out::over(path),
+        }
     }
 
     fn put(&self, drawn: &[u8]) -> Result<()> {
@@ -192,6 +206,52 @@ impl Drawing {
                 Ok(())
             }
             Some(path) => to_file(path, drawn),
+        }
+    }
+}
+
+/// Where lines go that are written as they come.
+pub enum Out {
+    Stdout,
+    /// Takes the place of a file once all is written.
+    New(BufWriter<progress::Replacement>),
+    Over(BufWriter<std::fs::File>, PathBuf),
+}
+
+/// Bytes that are written at a time.
+const OUT: usize = 64 << 10;
+
+impl Out {
+    fn over(path: &Path) -> Result<Out> {
+        let file = std::fs::File::create(path).map_err(|it| Error::file("write", path, &it))?;
+        Ok(Out::Over(BufWriter::with_capacity(OUT, file), path.to_owned()))
+    }
+
+    pub fn line(&mut self, line: &[u8]) -> std::io::Result<()> {
+        let out: &mut dyn Write = match self {
+            Out::Stdout => {
+                bytes_to_stdout(&[line, b"\n"].concat());
+                return Ok(());
+            }
+            Out::New(out) => out,
+            Out::Over(out, _) => out,
+        };
+        out.write_all(line)?;
+        out.write_all(b"\n")
+    }
+
+    /// Nothing more comes; `written` is what became of the lines.
+    pub fn done(self, written: std::io::Result<()>) -> Result<()> {
+        match self {
+            Out::Stdout => Ok(()),
+            Out::New(mut out) => {
+                let written = written.and_then(|()| out.flush());
+                out.into_parts().0.done(written)
+            }
+            Out::Over(mut out, path) => {
+                let written = written.and_then(|()| out.flush());
+                written.map_err(|error| Error::file("write", &path, &error))
+            }
         }
     }
 }

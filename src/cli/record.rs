@@ -3,13 +3,14 @@
 use clap::{Args, ValueEnum};
 
 use crate::error::Result;
-use crate::event::{Reason, Recording, Schedule};
-use crate::play::{self, Part, Request};
+use crate::event::{Event, Reason, Recording, Schedule};
+use crate::play::{self, Audience, Part, Request};
+use crate::render::strace;
 use crate::tracer::launch::Streams;
 use crate::{sandbox, tracer};
 
-use super::output::{self, ColorChoice, Drawing};
-use super::{Outcome, output::to_stdout};
+use super::Outcome;
+use super::output::{self, ColorChoice, Drawing, Format, Out};
 
 /// Who runs next when several threads could.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -75,17 +76,51 @@ pub fn request(lesson: Option<String>, roles: Vec<Part>, tracer: tracer::Setting
 /// Plays a run and draws its recording.
 pub fn record(request: Request, drawing: &Drawing, color: ColorChoice) -> Result<Outcome> {
     drawing.check()?;
-    let live = drawing.is_live();
-    let request = Request { live, ..request };
-    let recording = play::play(&request, &mut |event| {
-        if live {
-            to_stdout(&format!("{}\n", crate::render::json::jsonl(event)));
-        }
-    })?;
-    if !live {
+    if !drawing.is_streamed() {
+        let recording = play::play(&request, &mut |_| ())?;
         drawing.draw(&recording, color)?;
+        return Ok(outcome(&recording));
     }
+    let mut stream = Stream { out: drawing.out()?, format: drawing.format, written: Ok(()) };
+    let request = Request { live: drawing.output.is_none(), ..request };
+    let recording = play::play_before(&request, &mut stream)?;
+    let Stream { out, written, .. } = stream;
+    out.done(written)?;
     Ok(outcome(&recording))
+}
+
+/// Writes each event as it comes and keeps none: a recording may be longer than the memory is large.
+struct Stream {
+    out: Out,
+    format: Format,
+    /// What became of the writing; after a failure nothing more is written.
+    written: std::io::Result<()>,
+}
+
+impl Stream {
+    fn write(&mut self, line: &[u8]) {
+        if self.written.is_ok() {
+            self.written = self.out.line(line);
+        }
+    }
+}
+
+impl Audience for Stream {
+    fn take(&mut self, line: &[u8]) -> bool {
+        let is_all = self.format == Format::Jsonl;
+        if is_all {
+            self.write(line);
+        }
+        is_all
+    }
+
+    fn see(&mut self, event: &Event) {
+        self.write(strace::of_thread(event).as_bytes());
+    }
+
+    fn keeps(&self) -> bool {
+        false
+    }
 }
 
 /// A run that hangs is the program's fault; one that the user ended is nobody's.

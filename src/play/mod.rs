@@ -164,7 +164,18 @@ pub enum What {
 
 /// Who follows a run as it goes.
 pub trait Audience {
+    /// Is given an event as a line of JSON; true if that is all that is wanted of it: then it is not read, and the
+    /// recording does not hold it.
+    fn take(&mut self, _line: &[u8]) -> bool {
+        false
+    }
+
     fn see(&mut self, _event: &Event) {}
+
+    /// Whether the recording is to hold the events that were seen: a long run's fill the memory.
+    fn keeps(&self) -> bool {
+        true
+    }
 
     /// The lab has done something; told only where the order is chosen.
     fn happened(&mut self, _deed: Deed) {}
@@ -207,11 +218,17 @@ pub fn play_before(request: &Request, audience: &mut dyn Audience) -> Result<Rec
     let mut line = Vec::new();
     let mut has_ended = false;
     while lines.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+        if event_in(&line).is_some_and(|event| audience.take(event)) {
+            line.clear();
+            continue;
+        }
         match serde_json::from_slice(&line) {
             Ok(Told::Isolation(found)) => recording.isolation = found,
             Ok(Told::Event(event)) => {
                 audience.see(&event);
-                recording.events.push(*event);
+                if audience.keeps() {
+                    recording.events.push(*event);
+                }
             }
             Ok(Told::Looked(found)) => {
                 recording.looks.extend(found.look);
@@ -247,6 +264,11 @@ pub fn play_before(request: &Request, audience: &mut dyn Audience) -> Result<Rec
         return Err(Error::Worker { why });
     }
     Ok(recording)
+}
+
+/// The event that a line of the worker's tells of, as JSON.
+fn event_in(line: &[u8]) -> Option<&[u8]> {
+    line.strip_prefix(b"{\"event\":")?.strip_suffix(b"}\n")
 }
 
 impl Request {

@@ -16,13 +16,16 @@ pub fn line(event: &Event) -> String {
     at_column(event, RESULT)
 }
 
-/// All events, a line each, with the thread before it as under `strace -f -o FILE`.
+/// One event with the thread before it, as under `strace -f -o FILE`; without a newline.
+pub fn of_thread(event: &Event) -> String {
+    let thread = format!("{:<5} ", event.tid);
+    let call = at_column(event, RESULT.saturating_sub(thread.len()));
+    thread + &call
+}
+
+/// All events, a line each.
 pub fn recording(recording: &Recording) -> String {
-    recording.events.iter().fold(String::new(), |mut text, event| {
-        let thread = format!("{:<5} ", event.tid);
-        let _ = writeln!(text, "{thread}{}", at_column(event, RESULT.saturating_sub(thread.len())));
-        text
-    })
+    recording.events.iter().map(|event| of_thread(event) + "\n").collect()
 }
 
 fn at_column(event: &Event, column: usize) -> String {

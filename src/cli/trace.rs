@@ -2,11 +2,12 @@
 
 use std::io::IsTerminal;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Result};
 use crate::play::{Begin, Input, Part};
 use crate::tracer::launch::Streams;
+use crate::tracer::{self, Placement};
 
 use super::Outcome;
 use super::output::{ColorChoice, Drawing};
@@ -27,6 +28,12 @@ pub struct Trace {
     /// Let io_uring through, although it hides the socket calls
     #[arg(long)]
     allow_io_uring: bool,
+    /// With `--schedule free -o FILE`: record what a process does before its first socket, too
+    #[arg(long)]
+    all_calls: bool,
+    /// With `--schedule free`: keep programs to the lab's processor, or let them use all
+    #[arg(long, value_enum, default_value_t = Place::Auto, value_name = "WHERE")]
+    placement: Place,
     /// Refused: a recording starts with the program
     #[arg(short, value_name = "PID", hide = true)]
     pid: Option<String>,
@@ -37,6 +44,27 @@ pub struct Trace {
     /// The program and its arguments
     #[arg(last = true, value_name = "CMD")]
     command: Vec<String>,
+}
+
+/// Where programs run under the free schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Place {
+    /// On the lab's processor while they talk, on all when they compute
+    Auto,
+    /// On the lab's processor
+    One,
+    /// Wherever the kernel puts them
+    Spread,
+}
+
+impl From<Place> for Placement {
+    fn from(place: Place) -> Placement {
+        match place {
+            Place::Auto => Placement::Auto,
+            Place::One => Placement::One,
+            Place::Spread => Placement::Spread,
+        }
+    }
 }
 
 impl Trace {
@@ -76,7 +104,11 @@ impl Trace {
                 });
             }
         }
-        let settings = self.recorder.settings(streams, self.allow_io_uring);
+        let settings = tracer::Settings {
+            all_calls: self.all_calls,
+            placement: self.placement.into(),
+            ..self.recorder.settings(streams, self.allow_io_uring)
+        };
         record(request(None, parts, settings), &self.drawing, color)
     }
 }

@@ -230,11 +230,14 @@ impl Descriptors {
     pub fn duplicate(&mut self, table: Table, from: i32, fd: i32) {
         match self.lookup(table, from) {
             Some(open) => self.set(table, fd, open),
-            None => {
-                self.tables[table.0].open.remove(&fd);
-                self.tables[table.0].closed.remove(&fd);
-            }
+            None => self.forget(table, fd),
         }
+    }
+
+    /// `fd` refers to nothing that is followed, and never did.
+    pub fn forget(&mut self, table: Table, fd: i32) {
+        self.tables[table.0].open.remove(&fd);
+        self.tables[table.0].closed.remove(&fd);
     }
 
     /// `fd` is closed.

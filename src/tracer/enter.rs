@@ -50,6 +50,9 @@ impl Tracer {
             let changed = at.raw.nr != libc::SYS_restart_syscall as u64;
             return self.ask_kernel(key, stopped, call, changed);
         }
+        if self.arms_later && self.wants_arming(key, &at, is_socket_call(&at.raw)) {
+            return self.arm(key, stopped, &at);
+        }
         let memory = Tracee(tid);
         let raw = at.raw;
         let (open, was_closed) = self.first_descriptor(key, &raw);
@@ -367,8 +370,7 @@ impl Tracer {
         if shown == Shown::Yes {
             decode::exit(&mut call.call, &call.at.raw, result, &Tracee(stopped.tid()));
             self.emit(key, call, Some(result), note);
-            self.hold(key, stopped);
-            return Ok(());
+            return self.hold(key, stopped);
         }
         stopped.resume(0)
     }

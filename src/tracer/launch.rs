@@ -15,8 +15,9 @@ use nix::fcntl::OFlag;
 
 use crate::error::{Error, Obstacle, Result};
 
+use super::filter::{self, Calls};
 use super::limits::Limits;
-use super::{filter, stop};
+use super::stop;
 
 /// A program to be run as a role.
 #[derive(Clone, Debug)]
@@ -66,7 +67,6 @@ struct Prepared {
     /// stdin, stdout, stderr.
     streams: Option<[RawFd; 3]>,
     filter: Vec<sock_filter>,
-    affinity: Option<libc::cpu_set_t>,
     /// The limit on open files that the program would have without the lab.
     files: libc::rlimit,
     limits: Option<Limits>,
@@ -77,11 +77,10 @@ struct Prepared {
 /// How the child is set up beyond its command.
 pub struct Setup<'a> {
     pub streams: Streams,
-    /// The numbers of the calls that stop it, ascending.
-    pub trapped: &'a [u32],
+    /// The calls that stop it.
+    pub trapped: Calls,
     /// Whether addresses are to be the same in every run (no randomisation).
     pub keep_addresses: bool,
-    pub affinity: Option<libc::cpu_set_t>,
     pub files: libc::rlimit,
     pub limits: Option<Limits>,
     /// A landlock ruleset that it is held to.
@@ -276,9 +275,6 @@ fn settle_in(prepared: &Prepared) -> i32 {
             // Refused in some containers; then only programs that print addresses differ.
             libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong);
         }
-        if let Some(affinity) = &prepared.affinity {
-            libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), affinity);
-        }
         libc::setrlimit(libc::RLIMIT_NOFILE, &prepared.files);
         if let Some(Err(errno)) = prepared.limits.as_ref().map(Limits::bind) {
             return errno as i32;
@@ -332,8 +328,7 @@ fn prepare(program: &Program, setup: &Setup, theirs: Option<&[OwnedFd; 3]>) -> R
             None => None,
         },
         streams: theirs.map(|fds| [0, 1, 2].map(|at| fds[at].as_raw_fd())),
-        filter: filter::program(setup.trapped),
-        affinity: setup.affinity,
+        filter: setup.trapped.program(),
         files: setup.files,
         limits: setup.limits,
         ruleset: setup.ruleset.map(|ruleset| ruleset.as_raw_fd()),

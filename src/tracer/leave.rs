@@ -12,7 +12,7 @@ use super::netlink;
 use super::proc::{self, Link};
 use super::settle::Wakes;
 use super::stop::{Gone, Stopped};
-use super::tracees::{Held, InFlight, Key, Shown, Thread};
+use super::tracees::{InFlight, Key, Shown, Thread};
 use super::{Tracer, bounds};
 
 impl Tracer {
@@ -67,8 +67,7 @@ impl Tracer {
         decode::exit(&mut call.call, &call.at.raw, result, &memory);
         self.take_descriptors(key, &call, result);
         self.emit_made(key, call, Some(result), made, None);
-        self.hold(key, stopped);
-        Ok(())
+        self.hold(key, stopped)
     }
 
     /// Whether a datagram goes out: it does so whether anybody is there or not, and again and again for those who ask for
@@ -112,13 +111,6 @@ impl Tracer {
             registers.set_number(raw.nr);
         }
         Ok(registers.write()?)
-    }
-
-    /// Keeps the thread at its stop until it is chosen.
-    pub(super) fn hold(&mut self, key: Key, stopped: Stopped) {
-        if let Some(thread) = self.threads.get_mut(&key) {
-            thread.held = Some(Held::Ready(stopped));
-        }
     }
 
     /// The chosen thread stands before the delivery of a signal.
@@ -668,8 +660,17 @@ impl Tracer {
                 None => Kind::Unknown,
             });
             let role = self.roles[key.0].name.clone();
+            let other_end = match kind {
+                Kind::PipeRead => Some(Kind::PipeWrite),
+                Kind::PipeWrite => Some(Kind::PipeRead),
+                _ => None,
+            };
             let open = self.descriptors.open(kind, &role);
             self.descriptors.get_mut(open).inode = inode;
+            let is_other = |kind: &Kind| other_end.as_ref() == Some(kind);
+            if let Some(other) = inode.and_then(|it| self.descriptors.by_inode(it, is_other)) {
+                self.join(open, other);
+            }
             open
         });
         self.descriptors.set(table, fd, open);
@@ -678,12 +679,8 @@ impl Tracer {
 
     /// What the program would be told without the lab, which keeps it on one processor.
     fn show_affinity(&self, memory: Tracee, addr: u64, length: i64) {
-        let set = &raw const self.affinity;
-        // SAFETY: cpu_set_t is plain bits; the slice covers it and is only read.
-        let bytes =
-            unsafe { std::slice::from_raw_parts(set.cast::<u8>(), size_of::<libc::cpu_set_t>()) };
-        let length = (length.max(0) as usize).min(bytes.len());
-        memory.write(addr, &bytes[..length]);
+        let bytes = self.processors.as_bytes();
+        memory.write(addr, &bytes[..(length.max(0) as usize).min(bytes.len())]);
     }
 
     /// Times as the program is to see them, where the kernel was told something else.

@@ -15,10 +15,12 @@
 //! The tracer knows nothing of lessons: [`Step::Quiet`] tells its caller that nobody can move,
 //! and the caller decides whether the outside world does something, time passes, or the run is over.
 
+mod arm;
 mod clock;
 mod descriptors;
 mod enter;
 mod filter;
+mod free;
 mod handlers;
 pub mod launch;
 mod leave;
@@ -28,6 +30,7 @@ mod look;
 mod memory;
 mod netlink;
 mod outside;
+mod place;
 mod posix_timers;
 mod proc;
 mod registers;
@@ -52,9 +55,12 @@ use crate::event::{End, Ending, Event, Reason, RoleEnd, Schedule, SockAddr, Sock
 
 use clock::Clock;
 use descriptors::Descriptors;
+use filter::Calls;
+use free::{Flow, Free};
 use launch::{Program, Setup, Streams};
 use limits::Limits;
 use locate::Locator;
+use place::Processors;
 use stop::{Gone, Stopped};
 use tracees::{Held, Key, Process, Role, Thread};
 use turn::{Asking, Turn};
@@ -62,6 +68,7 @@ use weather::{Faults, Weather};
 
 pub use look::{Captured, Looked, Sent};
 pub use outside::Act;
+pub use place::Placement;
 pub use settle::{await_input, catch_signals, was_interrupted};
 pub use turn::Candidate;
 
@@ -102,6 +109,13 @@ pub struct Settings {
     /// Whether the ports are those of the whole machine, for want of a network of the run's own. Then the kernel
     /// chooses source ports as it likes, and TIME-WAIT of an earlier run does not stand in the way of a bind.
     pub shared_ports: bool,
+    /// Whether calls are recorded that a process makes before its first socket, for [`Schedule::Free`]: that costs a stop at
+    /// each read and write.
+    #[serde(default)]
+    pub all_calls: bool,
+    /// Where tracer and programs run, for [`Schedule::Free`].
+    #[serde(default)]
+    pub placement: Placement,
     /// Real time after which the run is ended, if any.
     pub timeout: Option<Duration>,
     /// The role that weather strikes and whose calls are located; every role if `None`.
@@ -131,6 +145,8 @@ impl Default for Settings {
             streams: Streams::Own,
             allow_io_uring: false,
             shared_ports: false,
+            all_calls: false,
+            placement: Placement::Auto,
             timeout: None,
             graded: None,
             weather: None,
@@ -196,9 +212,11 @@ pub struct Tracer {
     kernel: Box<dyn Kernel>,
     start: Instant,
     setup_files: libc::rlimit,
-    affinity: libc::cpu_set_t,
+    processors: Processors,
     ruleset: Option<OwnedFd>,
-    trapped: Vec<u32>,
+    trapped: Calls,
+    /// Processes begin with a filter for a part of the calls.
+    arms_later: bool,
 
     roles: Vec<Role>,
     processes: Vec<Process>,
@@ -245,6 +263,7 @@ pub struct Tracer {
     out: VecDeque<Box<Event>>,
     looked: VecDeque<Looked>,
     seen: look::Seen,
+    flow: Flow,
 }
 
 impl Tracer {
@@ -252,14 +271,19 @@ impl Tracer {
     pub fn new(settings: Settings, kernel: Box<dyn Kernel>) -> Result<Tracer> {
         settle::block_child_signals();
         let serial = settings.schedule != Schedule::Free;
-        let (setup_files, affinity) = (raise_file_limit(), affinity());
-        if serial {
-            // One processor for tracer and tracees: a stop is then a switch, not a wake-up across processors,
-            // and no packet can be half delivered on another one while the tracer looks.
-            pin_to_one(&affinity);
-        }
+        let setup_files = raise_file_limit();
+        // One processor for tracer and tracees: a stop is then a switch, not a wake-up across processors,
+        // and no packet can be half delivered on another one while the tracer looks.
+        let processors = Processors::new(serial || settings.placement != Placement::Spread);
+        // What a program prints on a terminal of the lab's own must be taken from its calls, from the first one on.
+        let trapped = match settings.streams {
+            _ if serial => Calls::Scheduled,
+            Streams::Inherited if !settings.all_calls && !arm::passes_socket_on() => Calls::Making,
+            _ => Calls::Recorded,
+        };
         Ok(Tracer {
-            trapped: filter::trapped(serial),
+            trapped,
+            arms_later: trapped == Calls::Making,
             random: Random::new(settings.seed),
             faults: Faults::default(),
             locator: Locator::default(),
@@ -267,7 +291,7 @@ impl Tracer {
             kernel,
             start: Instant::now(),
             setup_files,
-            affinity,
+            processors,
             roles: Vec::new(),
             processes: Vec::new(),
             threads: BTreeMap::new(),
@@ -297,6 +321,7 @@ impl Tracer {
             out: VecDeque::new(),
             looked: VecDeque::new(),
             seen: look::Seen::default(),
+            flow: if serial { Flow::default() } else { Flow::start() },
         })
     }
 
@@ -309,9 +334,8 @@ impl Tracer {
     pub fn start(&mut self, name: &str, program: &Program) -> Result<()> {
         let setup = Setup {
             streams: self.settings.streams,
-            trapped: &self.trapped,
+            trapped: self.trapped,
             keep_addresses: self.is_serial(),
-            affinity: None,
             files: self.setup_files,
             limits: self.settings.limits,
             ruleset: self.ruleset.as_ref(),
@@ -387,9 +411,9 @@ impl Tracer {
                 turn.key()
             } else {
                 match self.await_any()? {
-                    settle::Free::Act(key) => Some(key),
-                    settle::Free::Again => continue,
-                    settle::Free::Quiet => None,
+                    Free::Act(key) => Some(key),
+                    Free::Again => continue,
+                    Free::Quiet => None,
                 }
             };
             match chosen {
@@ -563,28 +587,6 @@ fn raise_file_limit() -> libc::rlimit {
         libc::setrlimit(libc::RLIMIT_NOFILE, &raised);
     }
     limit
-}
-
-/// The processors that this process may use.
-fn affinity() -> libc::cpu_set_t {
-    // SAFETY: cpu_set_t is plain data; sched_getaffinity fills it.
-    unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut set);
-        set
-    }
-}
-
-fn pin_to_one(allowed: &libc::cpu_set_t) {
-    // SAFETY: plain data and numbers; a refusal only costs speed.
-    unsafe {
-        let here = libc::sched_getcpu();
-        if here >= 0 && libc::CPU_ISSET(here as usize, allowed) {
-            let mut one: libc::cpu_set_t = std::mem::zeroed();
-            libc::CPU_SET(here as usize, &mut one);
-            libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &one);
-        }
-    }
 }
 
 /// A role's stdin, as far as the lab holds it.

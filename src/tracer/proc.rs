@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 
 use super::stop;
 
@@ -103,9 +104,14 @@ pub enum Link {
     Other,
 }
 
+/// What the link of `fd` says; `None` if there is no such descriptor.
+pub fn target(tid: i32, fd: i32) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/{tid}/fd/{fd}")).ok()
+}
+
 /// Reads the link of `fd`; `None` if there is no such descriptor.
 pub fn link(tid: i32, fd: i32) -> Option<Link> {
-    let target = std::fs::read_link(format!("/proc/{tid}/fd/{fd}")).ok()?;
+    let target = target(tid, fd)?;
     let target = target.to_string_lossy();
     let number = |prefix: &str| target.strip_prefix(prefix)?.strip_suffix(']')?.parse().ok();
     if let Some(inode) = number("socket:[") {

@@ -16,6 +16,7 @@ pub const AUDIT_ARCH: u32 = 0xc000_00b7;
 const NO_CALL: u64 = u64::MAX;
 
 /// The registers of one stop; changes reach the tracee with [`Registers::write`].
+#[derive(Clone)]
 pub struct Registers {
     pid: Pid,
     regs: libc::user_regs_struct,
@@ -148,6 +149,16 @@ impl Registers {
 }
 
 impl Registers {
+    /// At an entry: makes the kernel do this call instead.
+    pub fn replace_call(&mut self, nr: u64, args: [u64; 6]) {
+        self.set_number(nr);
+        self.set_args(&args);
+    }
+
+    fn set_args(&mut self, args: &[u64; 6]) {
+        args.iter().enumerate().for_each(|(at, &value)| self.set_arg(at, value));
+    }
+
     /// Makes the kernel skip the call at whose entry the thread stands, with this result instead.
     pub fn skip_call(&mut self, result: i64) {
         self.set_number(NO_CALL);
@@ -157,7 +168,7 @@ impl Registers {
     /// At a return: makes the thread call this next, from where it stands.
     pub fn call_again(&mut self, nr: u64, args: [u64; 6]) {
         self.step_back(nr);
-        args.into_iter().enumerate().for_each(|(at, value)| self.set_arg(at, value));
+        self.set_args(&args);
     }
 
     /// At a return: makes the result stand, so that no interrupted call is begun again.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::error::{Error, Result};
-use crate::event::{Reason, Schedule};
+use crate::event::Reason;
 
 use super::proc::{self, Doing};
 use super::stop::{self, Status};
@@ -27,14 +27,6 @@ pub enum Wakes {
     /// It used a descriptor.
     Descriptors,
     All,
-}
-
-/// What the free schedule has found.
-pub enum Free {
-    Act(Key),
-    Again,
-    /// Nobody has moved for a while, and nobody can.
-    Quiet,
 }
 
 /// Looks after which the tracer sleeps between looks rather than only giving way, each time twice as often.
@@ -156,7 +148,7 @@ impl Tracer {
     }
 
     /// Notes which calls wait, and since which event.
-    fn mark_blocked(&mut self) {
+    pub(super) fn mark_blocked(&mut self) {
         let seq = self.seq;
         for thread in self.threads.values_mut() {
             if thread.held.is_none()
@@ -227,7 +219,7 @@ impl Tracer {
     }
 
     /// Whether the run is to end now: the user said so, or its time is up.
-    fn should_stop(&mut self) -> bool {
+    pub(super) fn should_stop(&mut self) -> bool {
         if was_interrupted() {
             self.stop.get_or_insert(Reason::Interrupted);
         }
@@ -238,33 +230,6 @@ impl Tracer {
             self.stop.get_or_insert(Reason::Limit { what });
         }
         self.stop.is_some()
-    }
-
-    /// The free schedule: whoever stands at a stop goes on at once.
-    pub(super) fn await_any(&mut self) -> Result<Free> {
-        debug_assert_eq!(self.settings.schedule, Schedule::Free);
-        self.collect()?;
-        self.tell_deaths();
-        if self.should_stop() || !self.out.is_empty() {
-            return Ok(Free::Again);
-        }
-        let ready = self.threads.iter().find(|(_, thread)| thread.held.is_some());
-        if let Some((&key, _)) = ready {
-            return Ok(Free::Act(key));
-        }
-        const QUIET: Duration = Duration::from_millis(50);
-        if await_child_signal(QUIET) {
-            return Ok(Free::Again);
-        }
-        self.woken = Wakes::All;
-        let all_asleep = !self.threads.keys().any(|&key| self.is_awake(key));
-        if !all_asleep || stop::has_pending_stop_of_any() {
-            return Ok(Free::Again);
-        }
-        self.mark_blocked();
-        // A call with a limit of its own will end without anybody's help.
-        let timed = self.threads.values().any(|thread| self.ends_by_itself(thread));
-        Ok(if timed { Free::Again } else { Free::Quiet })
     }
 
     /// What a held signal or exit can have changed is all that was.
@@ -278,7 +243,7 @@ impl Tracer {
     }
 
     /// Tells of the threads that have died since the last decision.
-    fn tell_deaths(&mut self) {
+    pub(super) fn tell_deaths(&mut self) {
         if self.dead.is_empty() {
             return;
         }

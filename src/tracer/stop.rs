@@ -15,6 +15,10 @@ use crate::decode::Raw;
 
 use super::registers::Registers;
 
+/// linux/ptrace.h; libc has them not for every target.
+const PTRACE_GETSIGMASK: libc::c_uint = 0x420a;
+const PTRACE_SETSIGMASK: libc::c_uint = 0x420b;
+
 /// The tracee was killed while it was being looked at; its wait status will say how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gone;
@@ -68,6 +72,17 @@ pub fn wait_status(tid: i32) -> Result<(i32, Status), Errno> {
     match status_of(tid, 0)? {
         Some(found) => Ok(found),
         None => Err(Errno::EINTR),
+    }
+}
+
+/// The next status of one thread, whatever signals come meanwhile.
+pub fn wait_for(tid: i32) -> Result<Status, Gone> {
+    loop {
+        match wait_status(tid) {
+            Ok((_, status)) => return Ok(status),
+            Err(Errno::EINTR) => {}
+            Err(_) => return Err(Gone),
+        }
     }
 }
 
@@ -200,6 +215,30 @@ impl Stopped {
         }
         // SAFETY: `op` says that the kernel filled this member of the union.
         Ok(unsafe { info.u.exit.sval })
+    }
+
+    /// The same at a stop that may be that of an entry: then `None`.
+    pub fn returned_now(&self) -> Result<Option<i64>, Gone> {
+        let info = self.syscall_info()?;
+        // SAFETY: `op` says that the kernel filled this member of the union.
+        Ok((info.op == libc::PTRACE_SYSCALL_INFO_EXIT).then(|| unsafe { info.u.exit.sval }))
+    }
+
+    /// Which signals are blocked, a bit each.
+    pub fn signal_mask(&self) -> Result<u64, Gone> {
+        let mut mask = 0u64;
+        self.mask(PTRACE_GETSIGMASK, &raw mut mask)?;
+        Ok(mask)
+    }
+
+    pub fn set_signal_mask(&self, mut mask: u64) -> Result<(), Gone> {
+        self.mask(PTRACE_SETSIGMASK, &raw mut mask)
+    }
+
+    fn mask(&self, request: libc::c_uint, mask: *mut u64) -> Result<(), Gone> {
+        // SAFETY: the kernel reads or writes the eight bytes whose size it is told.
+        let done = unsafe { libc::ptrace(request, self.tid, size_of::<u64>(), mask) };
+        Errno::result(done).map(drop).map_err(Gone::from)
     }
 
     fn syscall_info(&self) -> Result<libc::ptrace_syscall_info, Gone> {

@@ -61,6 +61,8 @@ pub struct Process {
     pub number: u32,
     pub parent: Option<usize>,
     pub alive: bool,
+    /// Its filter stops it at every call that is recorded.
+    pub armed: bool,
     pub handlers: Handlers,
     /// The program in its memory.
     pub image: ImageId,
@@ -222,6 +224,7 @@ impl Tracer {
             number,
             parent,
             alive: true,
+            armed: parent.map_or(!self.arms_later, |parent| self.processes[parent].armed),
             handlers,
             image,
             alarm,
@@ -235,6 +238,9 @@ impl Tracer {
 
     fn add_thread(&mut self, tid: i32, key: Key, process: usize, table: Table, before_exec: bool) {
         let held = self.unclaimed.remove(&tid).map(Held::Ready);
+        if held.is_some() {
+            self.note_standing(key);
+        }
         let thread = Thread {
             tid,
             role: key.0,
@@ -413,6 +419,7 @@ impl Tracer {
         let Some(thread) = self.threads.get_mut(&key) else { return };
         if first {
             thread.held = Some(Held::Ready(stopped));
+            self.note_standing(key);
         } else if stopped.resume_to_return().is_err() {
             thread.dying = true;
         }

@@ -398,10 +398,11 @@ fn every_call_of_a_random_program_is_on_the_description_that_the_model_foretells
     need!(lab());
     try_programs(64, |model, free| {
         let Some(lab) = lab() else { return Ok(()) };
-        let run = lab
-            .schedule(if free { "free" } else { "lockstep" })
-            .program(&[text(&program), &model.program])
-            .run();
+        let lab = match free {
+            true => lab.schedule("free").option("--all-calls"),
+            false => lab.schedule("lockstep"),
+        };
+        let run = lab.program(&[text(&program), &model.program]).run();
         let recording = run.finished_with(0);
         let names = agree(&model.expected, &seen(&recording))?;
         for (&one, &name) in &names {

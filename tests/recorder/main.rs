@@ -15,6 +15,7 @@
 
 mod support;
 
+mod armed;
 mod deadlock;
 mod ending;
 mod identity;

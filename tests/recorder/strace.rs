@@ -338,7 +338,8 @@ fn agree(command: &[&str]) {
         panic!("the program itself differs from run to run: {why}");
     }
 
-    let run = need!(lab()).schedule("free").format("strace").program(command).run();
+    let lab = need!(lab()).schedule("free").format("strace").option("--all-calls");
+    let run = lab.program(command).run();
     assert_eq!(run.code(), 0, "{}", run.stderr);
     let lab = story(run.text(), &sockets, |_| true);
     if let Some(why) = difference(&strace, &lab) {

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 use serde_json::Value as Json;
-use socket_lab::book::Book;
+use socket_lab::book::{Book, Language};
 use socket_lab::catalogue::Catalogue;
 use socket_lab::copy::manifest;
 use tempfile::TempDir;
@@ -231,7 +231,7 @@ fn the_lesson_on_the_page_can_be_written_as_it_says() {
     assert_eq!(last, format!("{name}: clean\n"), "what the last command of the page says");
 
     let written = fs::read_to_string(&chapter).unwrap();
-    let book = Book::of(&Catalogue::open(lab).unwrap()).unwrap();
+    let book = Book::of(&Catalogue::open(lab).unwrap(), Language::default()).unwrap();
     let made = book.chapter(&Path::new("lessons").join(format!("{name}.md")), &written);
     assert_eq!(made.err().map(|fault| fault.why.to_string()), None, "{}", chapter.display());
     for (info, text) in blocks(&written) {

@@ -220,8 +220,11 @@ impl Stopped {
     /// The same at a stop that may be that of an entry: then `None`.
     pub fn returned_now(&self) -> Result<Option<i64>, Gone> {
         let info = self.syscall_info()?;
-        // SAFETY: `op` says that the kernel filled this member of the union.
-        Ok((info.op == libc::PTRACE_SYSCALL_INFO_EXIT).then(|| unsafe { info.u.exit.sval }))
+        match info.op {
+            // SAFETY: `op` says that the kernel filled this member of the union.
+            libc::PTRACE_SYSCALL_INFO_EXIT => Ok(Some(unsafe { info.u.exit.sval })),
+            _ => Ok(None),
+        }
     }
 
     /// Which signals are blocked, a bit each.

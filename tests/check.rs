@@ -360,6 +360,13 @@ listener.close()
 }
 
 #[test]
+fn in_a_container_it_is_known_whose_connection_is_in_time_wait() {
+    let output = contained(&["run", "1"]).output().expect("lab starts");
+    let text = stdout(&output);
+    assert!(text.contains("▸ conn TIME-WAIT"), "{text}{}", stderr(&output));
+}
+
+#[test]
 fn in_a_container_nothing_is_said_of_a_program_that_waits_for_a_timerfd() {
     let Some(python) = fixtures::python() else { return };
     let script = "

@@ -460,6 +460,23 @@ fn an_update_loses_nothing_and_the_second_time_changes_nothing() {
 }
 
 #[test]
+fn a_file_that_is_shipped_otherwise_now_is_noticed_until_it_is_brought() {
+    let pack = first_pack();
+    let copy = Copied::of(&["--pack", pack.path().to_str().unwrap()]);
+    let is_due = || said(&copy.path(), &[]).contains("\nnext: lab update\n");
+    let ship = |file: &str| fs::write(pack.path().join("lessons").join(file), "fn main() {}\n");
+    copy.write("lessons/01-alpha/exercise.rs", "mine");
+    assert!(!is_due());
+    ship("03-gamma/demo.rs").unwrap();
+    assert!(is_due());
+    said(&copy.path(), &["update"]);
+    assert!(!is_due());
+    // An update would leave this one alone.
+    ship("01-alpha/exercise.rs").unwrap();
+    assert!(!is_due());
+}
+
+#[test]
 fn two_lessons_may_change_their_names_with_each_other() {
     let first = pack(&[("01-x", "x", "x"), ("02-y", "y", "y")]);
     let second = pack(&[("01-x", "y", "y"), ("02-y", "x", "x")]);

@@ -24,7 +24,7 @@ use crate::pack::Pack;
 use crate::progress;
 
 pub use shipped::workspace;
-pub use update::{Change, bring_up_to_date, has_all};
+pub use update::{Change, bring_up_to_date, is_due};
 
 /// The version of the ledger that this lab writes, and the newest that it reads.
 const VERSION: u64 = 1;

@@ -12,7 +12,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Contents, Files, Ledger, Written, hash};
-use crate::catalogue::Lesson;
 use crate::error::{Error, Result};
 use crate::pack::Pack;
 use crate::progress;
@@ -41,13 +40,54 @@ pub enum Change {
     },
 }
 
-/// Whether every one of these lessons is where the pack has it: else an update is due.
-pub fn has_all(root: &Path, lessons: &[Lesson]) -> Result<bool> {
-    let Some(ledger) = Ledger::read(root)? else { return Ok(true) };
-    Ok(lessons.iter().all(|lesson| {
-        let written = ledger.lesson.get(&lesson.id);
-        written.is_some_and(|it| it.folder == lesson.name) && lesson.folder.is_dir()
-    }))
+/// Whether an update would bring something: a lesson, another name of one, or a file as it is shipped now. Files that are
+/// shipped as they were are not even looked at.
+pub fn is_due(root: &Path, contents: &Contents) -> Result<bool> {
+    let Some(ledger) = Ledger::read(root)? else { return Ok(false) };
+    for part in &contents.lessons {
+        let folder = root.join("lessons").join(&part.folder);
+        let written = ledger.lesson.get(&part.id).filter(|it| it.folder == part.folder);
+        let Some(written) = written.filter(|_| folder.is_dir()) else { return Ok(true) };
+        if has_stale(&folder, &part.files, &written.files)? {
+            return Ok(true);
+        }
+    }
+    has_stale(root, &contents.common, &ledger.common)
+}
+
+fn has_stale(folder: &Path, files: &Files, written: &BTreeMap<String, String>) -> Result<bool> {
+    for (file, bytes) in files {
+        let (wanted, shipped) = (hash(bytes), written.get(file));
+        if shipped != Some(&wanted)
+            && stands(&folder.join(file), &wanted, shipped)? == Stands::Stale
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// How a shipped file stands in the copy.
+#[derive(PartialEq, Eq)]
+enum Stands {
+    AsItShould,
+    /// The learner changed it.
+    Changed,
+    /// It is not there, or is as it was shipped before.
+    Stale,
+}
+
+fn stands(path: &Path, wanted: &String, shipped: Option<&String>) -> Result<Stands> {
+    let is = match fs::read(path) {
+        Ok(is) => hash(&is),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Stands::Stale),
+        Err(error) => return Err(Error::file("read", path, &error)),
+    };
+    Ok(match is {
+        is if is == *wanted => Stands::AsItShould,
+        is if Some(&is) == shipped => Stands::Stale,
+        _ => Stands::Changed,
+    })
 }
 
 /// Brings the copy up to date. The second time there is nothing to do but to name again what is kept.
@@ -181,25 +221,22 @@ fn refresh(
     for (file, bytes) in files {
         let (path, shown) = place(file);
         let wanted = hash(bytes);
-        let is = match fs::read(&path) {
-            Ok(is) => Some(hash(&is)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(Error::file("read", &path, &error)),
-        };
         let shipped = written.get(file);
-        if is.as_ref() == Some(&wanted) {
-            // As it should be.
-        } else if is.is_some() && is.as_ref() != shipped {
-            // cargo writes the lock as well, and so it is no change of the learner's.
-            if shipped != Some(&wanted) && shown != "Cargo.lock" {
-                changes.push(Change::Kept { file: shown });
+        match stands(&path, &wanted, shipped)? {
+            Stands::AsItShould => {}
+            Stands::Changed => {
+                // cargo writes the lock as well, and so it is no change of the learner's.
+                if shipped != Some(&wanted) && shown != "Cargo.lock" {
+                    changes.push(Change::Kept { file: shown });
+                }
+                continue;
             }
-            continue;
-        } else {
-            let parent = path.parent().unwrap_or(root);
-            fs::create_dir_all(parent).map_err(|error| Error::file("make", parent, &error))?;
-            progress::replace(&path, bytes, None)?;
-            changes.push(Change::Replaced { file: shown });
+            Stands::Stale => {
+                let parent = path.parent().unwrap_or(root);
+                fs::create_dir_all(parent).map_err(|error| Error::file("make", parent, &error))?;
+                progress::replace(&path, bytes, None)?;
+                changes.push(Change::Replaced { file: shown });
+            }
         }
         written.insert(file.clone(), wanted);
     }

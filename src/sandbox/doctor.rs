@@ -227,7 +227,7 @@ const RECORDING: [(&str, &str, &str); 5] = [
     (
         "pidfd_getfd",
         "a socket is asked for its two ends, and given its source port, through a duplicate",
-        "TIME-WAIT is not told, source ports are the kernel's choice, and no verdict is given on what waits for a timerfd",
+        "source ports are the kernel's choice, and no verdict is given on what waits for a timerfd",
     ),
 ];
 

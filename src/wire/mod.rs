@@ -1,7 +1,8 @@
 //! The kernel's own view of the programs' sockets: addresses, kinds, ports, states; and what goes between them.
 //!
 //! Asked through a duplicate of the tracee's descriptor (pidfd_getfd(2)), which is closed before the
-//! answer is given: a duplicate that lives on would keep the connection open after the program's close.
+//! answer is given: a duplicate that lives on would keep the connection open after the program's close. Where that is
+//! forbidden, the kernel's table of sockets still knows who is connected to whom.
 
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -45,11 +46,22 @@ impl Sockets {
     pub fn states(&self) -> Vec<(u64, SocketState)> {
         self.diag.as_ref().and_then(|diag| sock_diag::states(diag).ok()).unwrap_or_default()
     }
+
+    /// The two ends of a socket where nobody gets at its descriptor.
+    fn ends_in_table(&self, pid: i32, fd: i32) -> Option<(SockAddr, SockAddr)> {
+        let link = std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok()?;
+        let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+        let inode: u64 = inode.parse().ok()?;
+        let (_, found) = self.states().into_iter().find(|(other, _)| *other == inode)?;
+        // As getpeername(2) has it of one that is not connected.
+        let is_connected = found.remote.internet().is_some_and(|(_, port)| port != 0);
+        Some((found.local, if is_connected { found.remote } else { SockAddr::Unspec }))
+    }
 }
 
 impl Kernel for Sockets {
     fn endpoints(&self, pid: i32, fd: i32) -> Option<(SockAddr, SockAddr)> {
-        let socket = duplicate(pid, fd).ok()?;
+        let Ok(socket) = duplicate(pid, fd) else { return self.ends_in_table(pid, fd) };
         let local = address(&socket, libc::getsockname)?;
         Some((local, address(&socket, libc::getpeername).unwrap_or(SockAddr::Unspec)))
     }

@@ -10,11 +10,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    Bytes, Cause, Event, Frame, Look, Packet, SockAddr, SocketId, SocketState, Standing, What,
+    Bytes, Cause, Event, Frame, Kind, Look, Packet, SockAddr, SocketId, SocketState, Standing, What,
 };
 
 use super::tracees::Key;
-use super::{Tracer, bounds, settle};
+use super::{Changed, Tracer, bounds, settle};
 
 /// What has left since the last time it was asked.
 #[derive(Debug, Default)]
@@ -83,7 +83,11 @@ impl Tracer {
             waiting: false,
         };
         let concerned = about_sockets(event);
-        self.look(cause, concerned, false);
+        let changed = match self.moves_on_connection(event) {
+            true => Changed::Connections,
+            false => Changed::Anything,
+        };
+        self.look(cause, concerned.then_some(changed), false);
         if let Some(event) = self.out.back_mut() {
             let known = event.socket.map(|id| (Some(id), String::new()));
             let state = known.and_then(|ends| self.seen.sockets.get(&ends));
@@ -108,7 +112,7 @@ impl Tracer {
             thread: current.1,
             waiting: true,
         };
-        self.look(cause, false, false);
+        self.look(cause, None, false);
     }
 
     /// Looks when nobody can move.
@@ -119,7 +123,7 @@ impl Tracer {
                 self.await_ends();
             }
             let cause = Cause { after: self.seq, ..Cause::default() };
-            self.look(cause, true, true);
+            self.look(cause, Some(Changed::Anything), true);
         }
     }
 
@@ -139,19 +143,42 @@ impl Tracer {
         }
     }
 
+    /// Whether the event only moved bytes of a TCP connection.
+    fn moves_on_connection(&self, event: &Event) -> bool {
+        let moves =
+            ["sendto", "recvfrom", "sendmsg", "recvmsg", "read", "write", "readv", "writev"];
+        let is_tcp = |id: SocketId| {
+            let mut known = self
+                .descriptors
+                .iter()
+                .filter(|(open, _)| self.descriptors.known_id(*open) == Some(id));
+            known.any(|(_, it)| matches!(&it.kind, Kind::Socket { protocol, .. } if protocol == "IPPROTO_TCP"))
+        };
+        event.ret.is_some()
+            && moves.contains(&event.syscall.as_ref())
+            && event.socket.is_some_and(is_tcp)
+    }
+
     /// The next of what was found and not told yet.
     pub fn looked(&mut self) -> Option<Looked> {
         self.looked.pop_front()
     }
 
-    /// `concerned`: the sockets may stand otherwise though nothing was sent.
-    fn look(&mut self, cause: Cause, concerned: bool, quiet: bool) {
+    /// `concerned`: which sockets may stand otherwise though nothing was sent.
+    fn look(&mut self, cause: Cause, concerned: Option<Changed>, quiet: bool) {
         self.rest();
         let captured = self.kernel.captured();
-        let sockets = match concerned || !captured.packets.is_empty() {
-            true => self.changed(),
-            false => Vec::new(),
+        let on_connection = |sent: &Sent| matches!(sent.what, What::Data | What::Fin);
+        let sent = match captured.packets.as_slice() {
+            [] => None,
+            packets if packets.iter().all(on_connection) => Some(Changed::Connections),
+            _ => Some(Changed::Anything),
         };
+        let changed = match (concerned, sent) {
+            (Some(one), Some(other)) if one != other => Some(Changed::Anything),
+            (concerned, sent) => concerned.or(sent),
+        };
+        let sockets = changed.map(|changed| self.changed(changed)).unwrap_or_default();
         let first = self.seen.packets;
         self.seen.packets += captured.packets.len();
         let packet = |sent: Sent| {
@@ -182,9 +209,9 @@ impl Tracer {
     }
 
     /// The sockets that stand otherwise than at the last look; those that are gone are `CLOSED`.
-    fn changed(&mut self) -> Vec<SocketState> {
+    fn changed(&mut self, changed: Changed) -> Vec<SocketState> {
         let now: BTreeMap<Ends, SocketState> =
-            self.states().into_iter().map(|state| (ends(&state), state)).collect();
+            self.states_after(changed).into_iter().map(|state| (ends(&state), state)).collect();
         let before = std::mem::take(&mut self.seen.sockets);
         let mut changed: Vec<SocketState> = now
             .iter()

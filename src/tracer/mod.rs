@@ -89,9 +89,18 @@ pub trait Kernel {
     /// Whether a TCP socket whose inode `is_ours` has sent what is not acknowledged yet.
     fn has_unacknowledged(&self, is_ours: &dyn Fn(u64) -> bool) -> bool;
     /// Every TCP and UDP socket of this network, with its inode: 0 where no process owns it any more, or not yet.
-    fn states(&mut self) -> Vec<(u64, SocketState)>;
+    /// `changed`: which of them may stand otherwise than at the last time; the others are not looked at again.
+    fn states(&mut self, changed: Changed) -> Vec<(u64, SocketState)>;
     /// What has gone over the wire since the last time; nothing where it is not read.
     fn captured(&mut self) -> Captured;
+}
+
+/// What of the kernel's table of sockets may have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    Anything,
+    /// Bytes went over connections that stood: no listener's queue, no datagram socket.
+    Connections,
 }
 
 /// How a run is to be recorded.

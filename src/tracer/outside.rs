@@ -12,10 +12,10 @@ use crate::decode;
 use crate::error::Result;
 use crate::event::{Arg, Bytes, Event, Kind, SockAddr, SocketState, Value};
 
-use super::Tracer;
 use super::descriptors::{Open, Outside};
 use super::settle::Wakes;
 use super::tracees::Shown;
+use super::{Changed, Tracer};
 
 /// What a peer has done with one of its sockets, which is known by its inode.
 #[derive(Clone, Debug)]
@@ -199,7 +199,12 @@ impl Tracer {
     /// The states of all TCP and UDP sockets of the run, the named ones first; what events have spoken of and is in the
     /// kernel's table no more is `CLOSED`.
     pub fn states(&mut self) -> Vec<SocketState> {
-        let table = self.kernel.states();
+        self.states_after(Changed::Anything)
+    }
+
+    /// The same, where it is known what may have changed since the last time.
+    pub(super) fn states_after(&mut self, changed: Changed) -> Vec<SocketState> {
+        let table = self.kernel.states(changed);
         let mut states = Vec::new();
         for (inode, mut state) in table {
             let known = self.descriptors.iter().find(|(_, it)| {

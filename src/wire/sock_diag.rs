@@ -11,6 +11,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use nix::errno::Errno;
 
 use crate::event::{SockAddr, SocketState};
+use crate::tracer::Changed;
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const NLMSG_DONE: u16 = 3;
@@ -165,7 +166,11 @@ pub fn states(diag: &Diag) -> Result<Vec<(u64, SocketState)>, Errno> {
 /// To dump the table of all connections the kernel goes through every bucket of the whole machine's (180 us here); to
 /// look one of them up takes 4.
 #[derive(Default)]
-pub struct Connections(BTreeSet<Ends>);
+pub struct Connections {
+    known: BTreeSet<Ends>,
+    /// The listeners and the datagram sockets as they were seen last.
+    others: Vec<(u64, SocketState)>,
+}
 
 /// The two ends of a connection as one of them sees it.
 type Ends = ((IpAddr, u16), (IpAddr, u16));
@@ -174,24 +179,31 @@ impl Connections {
     /// Takes in both ends of a connection that begins.
     pub fn add(&mut self, one: &SockAddr, other: &SockAddr) {
         if let (Some(one), Some(other)) = (one.internet(), other.internet()) {
-            self.0.extend([(one, other), (other, one)]);
+            self.known.extend([(one, other), (other, one)]);
         }
     }
 
     /// As [`states`], of these connections, all listeners and all datagram sockets. An end that is gone is forgotten with
     /// the other.
-    pub fn states(&mut self, diag: &Diag) -> Result<Vec<(u64, SocketState)>, Errno> {
-        let mut found = Vec::new();
-        dump(diag, libc::IPPROTO_TCP, 1 << LISTEN, &mut found)?;
-        dump(diag, libc::IPPROTO_UDP, u32::MAX, &mut found)?;
+    pub fn states(
+        &mut self,
+        diag: &Diag,
+        changed: Changed,
+    ) -> Result<Vec<(u64, SocketState)>, Errno> {
+        if changed == Changed::Anything {
+            self.others.clear();
+            dump(diag, libc::IPPROTO_TCP, 1 << LISTEN, &mut self.others)?;
+            dump(diag, libc::IPPROTO_UDP, u32::MAX, &mut self.others)?;
+        }
+        let mut found = self.others.clone();
         let mut there = BTreeSet::new();
-        for ends in &self.0 {
+        for ends in &self.known {
             if let Some(state) = one(diag, ends)? {
                 there.insert(*ends);
                 found.push(state);
             }
         }
-        self.0.retain(|(own, other)| {
+        self.known.retain(|(own, other)| {
             there.contains(&(*own, *other)) || there.contains(&(*other, *own))
         });
         Ok(found)

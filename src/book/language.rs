@@ -21,8 +21,12 @@ pub struct Language {
 impl Language {
     /// What a file of gettext has, but for what its translator has marked as uncertain.
     pub fn read(po: &Path) -> Result<Language> {
-        let catalog = polib::po_file::parse(po)
-            .map_err(|error| wrong(format!("{}: {error}", po.display())))?;
+        let unreadable =
+            |why: &str| wrong(format!("{}: {why}: see `msgfmt --check`", po.display()));
+        // Of a line that it does not expect the parser says nothing and panics.
+        let catalog = std::panic::catch_unwind(|| polib::po_file::parse(po))
+            .map_err(|_| unreadable("not as gettext writes it"))?
+            .map_err(|error| unreadable(&error.to_string()))?;
         let sure = catalog.messages().filter(|it| it.is_translated() && !it.is_fuzzy());
         let known = sure.map(|it| (key(it.msgid()), it.msgstr().unwrap_or_default().to_owned()));
         Ok(Language { known: known.collect(), said: RefCell::default() })
@@ -92,5 +96,15 @@ mod tests {
         language.fill("It returns {}.", &["<code>0</code>"]);
         assert_eq!(language.said(), ["It returns {}."]);
         assert_eq!(language.said(), [""; 0]);
+    }
+
+    #[test]
+    fn what_gettext_would_not_write_is_refused_and_ends_nothing() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for text in ["#\nmsgid \"\"\nmsgstr \"\"\n", "msgid \n", "\"alone\"\n"] {
+            std::fs::write(file.path(), text).unwrap();
+            let Err(error) = Language::read(file.path()) else { panic!("{text} was read") };
+            assert!(error.to_string().contains("msgfmt --check"), "{error}");
+        }
     }
 }

@@ -11,6 +11,7 @@
 //! that is left of a run ends with it. The two sides speak JSON lines over two pipes.
 
 pub mod check;
+pub mod explore;
 mod stage;
 mod worker;
 

@@ -37,6 +37,9 @@ pub struct Recording {
     /// The seed of a random schedule, or of a scenario's texts and faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// Of a delayed schedule the decisions, counted from 1, at which one more thread was passed over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delays: Vec<u64>,
     /// The scenario that was played, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scenario: Option<String>,
@@ -127,6 +130,8 @@ pub enum Schedule {
     Random,
     /// One call at a time, whose turn it is being chosen from outside. Time is virtual.
     Chosen,
+    /// As lockstep, but at some decisions whoever comes next in order goes first. Time is virtual.
+    Delayed,
 }
 
 /// One of the programs of a run.

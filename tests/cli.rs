@@ -41,6 +41,7 @@ fn each_command_explains_itself() {
         "predict",
         "trace",
         "check",
+        "explore",
         "diff",
         "class",
         "hint",

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// Every command in a use that writes, where it has one. What is not a shell's is not quoted: no word has a blank.
-const USES: [&str; 29] = [
+const USES: [&str; 30] = [
     "",
     "run 1",
     "run 1 --as svg -o picture.svg",
@@ -16,6 +16,7 @@ const USES: [&str; 29] = [
     "trace --as json -o run.json -- true",
     "check 1 --weather none",
     "check 1 --weather none --as json -o lessons/report.json",
+    "explore 10 --schedules 1",
     "diff 1",
     "hint 1",
     "solution 1",

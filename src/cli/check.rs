@@ -1,7 +1,6 @@
 //! `lab check`: grade a learner's program by what it did.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
@@ -10,14 +9,13 @@ use crate::error::{Error, Result};
 use crate::grade::{Cell, Finding, Grade, Graded, Judgement, Report, Verdict};
 use crate::play::check::Check as Checked;
 use crate::render::{reports, verdict};
-use crate::scenario::Plan;
 use crate::tracer::weather::Weather;
 
 use super::Outcome;
-use super::home::{Home, PackOption};
+use super::home::Home;
 use super::output::{self, ColorChoice, Linked, Progress, to_stdout};
 use super::predictor::Predictor;
-use super::run::build;
+use super::target::{Target, jobs};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -36,17 +34,8 @@ pub struct Check {
     /// Every lesson that has an exercise
     #[arg(long, conflicts_with = "lessons")]
     all: bool,
-    /// Grade this program instead of exercise.rs, in whatever language
-    #[arg(long, value_name = "CMD")]
-    bin: Option<String>,
-    /// The same, by the name of the graded role; may be given for each
-    #[arg(long, value_name = "NAME=CMD", conflicts_with = "bin")]
-    role: Vec<String>,
-    /// Only this scenario: its name or a part of it
-    #[arg(long, value_name = "NAME")]
-    scenario: Option<String>,
     #[command(flatten)]
-    pack: PackOption,
+    target: Target,
     /// Which faults it meets after fair weather: `none`, one by name, or all that the lesson asks for
     #[arg(long, value_name = "NAME|none|all", default_value = "all")]
     weather: String,
@@ -86,7 +75,7 @@ impl Check {
         if let Some(path) = &self.output {
             output::can_write(path)?;
         }
-        let home = Home::open(self.pack.pack.as_deref())?;
+        let home = Home::open(self.target.pack.pack.as_deref())?;
         home.can_record()?;
         let lessons = self.lessons(&home)?;
         let live = self.format == Format::Text && self.output.is_none();
@@ -109,7 +98,10 @@ impl Check {
             say(verdict::summary(&report, paint));
         }
         if live {
-            let again = lessons.first().map(|lesson| self.replay(lesson)).unwrap_or_default();
+            let again = lessons
+                .first()
+                .map(|lesson| self.target.replay("check", lesson))
+                .unwrap_or_default();
             linked.say(&home.after_check(&lessons, &report, &again)?);
         }
         let told = match self.format {
@@ -163,39 +155,34 @@ impl Check {
     ) -> Result<(Graded, bool)> {
         let mut graded = Graded::new(lesson.number, &lesson.name, Vec::new());
         if lesson.prediction.is_some() {
-            self.predicts(lesson)?;
+            self.target.predicts(lesson)?;
             let predictor = Predictor::new(catalogue, lesson, color)?;
             graded.cells.push(predictor.judge("predict.toml")?);
             say(verdict::head(&graded, paint) + &verdict::fair(&graded, paint));
             return Ok((graded, true));
         }
-        // What is wrong with the lesson or the command line is told before anything is built.
-        let mut check = Checked::new(lesson, self.replay(lesson))?;
-        let foreign = self.foreign(lesson, &check)?;
-        let all = check.plans.len();
-        self.narrow(&mut check, &foreign)?;
-        let whole = check.plans.len() == all && self.weather == "all";
-        if foreign.is_empty() {
-            match build(catalogue.root(), lesson, "exercise.rs", color) {
-                Ok(binary) => {
-                    check.source = Some(lesson.places());
-                    check.play_by(|role| vec![binary.clone(), role.into()]);
-                    check.seed = seed_of([&binary]);
-                }
-                Err(error @ Error::Build { .. }) => {
-                    graded.cells.push(not_built(&check, &error));
-                    say(verdict::head(&graded, paint) + &verdict::fair(&graded, paint));
-                    return Ok((graded, true));
-                }
-                Err(error) => return Err(error),
-            }
-        } else {
-            check.play_by(|role| foreign.get(role).cloned().unwrap_or_default());
-            check.seed = seed_of(foreign.values().flatten());
+        let (mut check, foreign) = self.target.check("check", lesson)?;
+        match self.weather.as_str() {
+            "all" => {}
+            "none" => check.weathers.clear(),
+            name => check.weathers = vec![name.parse::<Weather>()?],
         }
-        check.seed = self.seed.unwrap_or(check.seed);
-        check.jobs =
-            self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, |n| n.get());
+        let whole = check.is_whole(lesson) && self.weather == "all";
+        match self.target.play_by(
+            &mut check,
+            &foreign,
+            self.seed,
+            (catalogue, lesson, "exercise.rs"),
+            color,
+        ) {
+            Ok(()) => check.jobs = jobs(self.jobs),
+            Err(error @ Error::Build { .. }) => {
+                graded.cells.push(not_built(&check, &error));
+                say(verdict::head(&graded, paint) + &verdict::fair(&graded, paint));
+                return Ok((graded, true));
+            }
+            Err(error) => return Err(error),
+        }
         graded.cells = shown(&check, check.plans.len(), color, |check, done| check.fair(done));
         say(verdict::head(&graded, paint) + &verdict::fair(&graded, paint));
         let all = check.plans.len() * check.weathers.len();
@@ -203,97 +190,6 @@ impl Check {
         graded.cells.extend(foul);
         say(verdict::foul(&graded, paint));
         Ok((graded, whole))
-    }
-
-    /// Fails if what is asked for does not go with a prediction.
-    fn predicts(&self, lesson: &Lesson) -> Result<()> {
-        if self.bin.is_none() && self.role.is_empty() && self.scenario.is_none() {
-            return Ok(());
-        }
-        Err(Error::Usage {
-            why: format!("lesson {} asks for a prediction, not for a program", lesson.name),
-            next: format!("lab check {}", lesson.number),
-        })
-    }
-
-    /// The command that makes this check again.
-    fn replay(&self, lesson: &Lesson) -> String {
-        let bin = self.bin.iter().map(|command| ("--bin", command));
-        let pack = self.pack.pack.as_ref().map(|pack| pack.to_string_lossy().into_owned());
-        let programs = bin.chain(self.role.iter().map(|command| ("--role", command)));
-        let programs = programs.chain(pack.iter().map(|pack| ("--pack", pack)));
-        programs.fold(format!("lab check {}", lesson.number), |all, (option, command)| {
-            format!("{all} {option} {}", shell_words::quote(command))
-        })
-    }
-
-    /// The commands that are to be graded instead of the exercise, by the role that each plays; none: the exercise is.
-    fn foreign(&self, lesson: &Lesson, check: &Checked) -> Result<BTreeMap<String, Vec<String>>> {
-        if let Some(command) = &self.bin {
-            let command = words("--bin", command, command)?;
-            return Ok(check.roles().map(|role| (role.to_owned(), command.clone())).collect());
-        }
-        let mut commands = BTreeMap::new();
-        for role in &self.role {
-            let wrong = |why: String| Error::Usage {
-                why: format!("`--role {role}`: {why}"),
-                next: format!("lab check {} --bin CMD", lesson.number),
-            };
-            let (name, command) =
-                role.split_once('=').ok_or_else(|| wrong("there is no `=`".into()))?;
-            if !check.roles().any(|graded| graded == name) {
-                let graded: Vec<String> = check.roles().map(|it| format!("`{it}`")).collect();
-                return Err(wrong(format!(
-                    "lesson {} grades {}, and plays all others itself",
-                    lesson.name,
-                    graded.join(" and ")
-                )));
-            }
-            let command = words("--role", role, command)?;
-            if commands.insert(name.to_owned(), command).is_some() {
-                return Err(wrong(format!("`{name}` is given twice")));
-            }
-        }
-        Ok(commands)
-    }
-
-    /// Leaves of all scenarios and weathers those that are asked for, and for which there is a program.
-    fn narrow(&self, check: &mut Checked, foreign: &BTreeMap<String, Vec<String>>) -> Result<()> {
-        if !foreign.is_empty() {
-            let all = std::mem::take(&mut check.plans);
-            let played = |plan: &Plan| foreign.keys().any(|role| check.plays(role, plan));
-            check.plans = all.into_iter().filter(played).collect();
-        }
-        match self.weather.as_str() {
-            "all" => {}
-            "none" => check.weathers.clear(),
-            name => check.weathers = vec![name.parse::<Weather>()?],
-        }
-        let Some(wanted) = &self.scenario else { return Ok(()) };
-        let exactly = check.plans.iter().any(|plan| plan.name == *wanted);
-        let fits = |name: &str| match exactly {
-            true => name == wanted,
-            false => name.to_lowercase().contains(&wanted.to_lowercase()),
-        };
-        let names: Vec<String> = check.plans.iter().map(|plan| plan.name.clone()).collect();
-        check.plans.retain(|plan| fits(&plan.name));
-        if check.plans.len() == 1 {
-            return Ok(());
-        }
-        let why = if check.plans.is_empty() {
-            let likeness = |name: &&String| strsim::jaro_winkler(name, wanted);
-            let near = names.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-            let near = near.filter(|near| likeness(near) > 0.6);
-            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            format!("no scenario `{wanted}`{near}")
-        } else {
-            let fitting: Vec<String> =
-                check.plans.iter().map(|plan| format!("`{}`", plan.name)).collect();
-            format!("`{wanted}` fits several scenarios: {}", fitting.join(", "))
-        };
-        let names: Vec<String> =
-            names.iter().map(|name| shell_words::quote(name).into_owned()).collect();
-        Err(Error::Usage { why, next: format!("--scenario with one of {}", names.join(", ")) })
     }
 }
 
@@ -309,34 +205,6 @@ fn shown(
         progress.done();
         progress.begin(&cell.name());
     })
-}
-
-/// A command as a shell splits it; no shell runs it.
-pub fn words(option: &str, value: &str, command: &str) -> Result<Vec<String>> {
-    let wrong = |why: &str| Error::Usage {
-        why: format!("`{option} {value}`: {why}"),
-        next: "lab check 3 --bin 'python3 echo.py'".into(),
-    };
-    let words = shell_words::split(command).map_err(|_| wrong("a quote is not closed"))?;
-    if words.is_empty() {
-        return Err(wrong("there is no command"));
-    }
-    Ok(words)
-}
-
-/// A seed that is the same as long as the program is: another program meets other texts, so that answers cannot be
-/// learned by heart.
-fn seed_of<'a>(command: impl IntoIterator<Item = &'a String>) -> u64 {
-    // FNV-1a, which is the same on every machine.
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let files: BTreeSet<&String> =
-        command.into_iter().filter(|word| Path::new(word).is_file()).collect();
-    for file in files {
-        for byte in std::fs::read(file).unwrap_or_default() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-    1 + hash % 1000
 }
 
 /// The program does not compile: the compiler has said why.

@@ -17,11 +17,11 @@ use crate::tracer::limits::Limits;
 use crate::{sandbox, tracer};
 
 use super::Outcome;
-use super::check::words;
 use super::home::{Home, PackOption};
 use super::output::{self, ColorChoice, Linked, say, to_stdout};
 use super::record::request;
 use super::run::{build, build_shipped, parts, scene};
+use super::target::words;
 
 #[derive(Args)]
 #[command(after_help = "Examples:

@@ -10,6 +10,7 @@ mod class;
 mod diff;
 mod doctor;
 mod explain;
+mod explore;
 mod hint;
 mod home;
 mod init;
@@ -27,6 +28,7 @@ mod run;
 mod show;
 mod solution;
 mod step;
+mod target;
 mod trace;
 mod usage;
 mod watch;
@@ -61,6 +63,8 @@ enum Command {
     Trace(trace::Trace),
     /// Grade a program by what it did
     Check(check::Check),
+    /// Look for an order of calls in which a program breaks a rule
+    Explore(explore::Explore),
     /// Check the current lesson whenever you save it
     Watch(watch::Watch),
     /// Hold your run against the demo's: where do they part first?
@@ -151,6 +155,7 @@ fn dispatch(lab: Lab) -> Result<Outcome> {
         Some(Command::Predict(predict)) => predict.go(lab.color),
         Some(Command::Trace(trace)) => trace.go(lab.color),
         Some(Command::Check(check)) => check.go(lab.color),
+        Some(Command::Explore(explore)) => explore.go(lab.color),
         Some(Command::Watch(watch)) => watch.go(lab.color),
         Some(Command::Diff(diff)) => diff.go(lab.color),
         Some(Command::Hint(hint)) => hint.go(),

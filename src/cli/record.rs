@@ -40,7 +40,7 @@ pub fn whole_number(text: &str) -> std::result::Result<u64, String> {
     text.parse().map_err(|_| "not a whole number".to_string())
 }
 
-fn seconds(text: &str) -> std::result::Result<std::time::Duration, String> {
+pub fn seconds(text: &str) -> std::result::Result<std::time::Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_string())?;
     match std::time::Duration::try_from_secs_f64(seconds) {
         Ok(time) if !time.is_zero() => Ok(time),

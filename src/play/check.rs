@@ -92,6 +92,11 @@ impl Check {
         })
     }
 
+    /// Whether none of the lesson's scenarios has been left out.
+    pub fn is_whole(&self, lesson: &Lesson) -> bool {
+        self.plans.len() == lesson.scenarios.len()
+    }
+
     /// The roles that the program plays, the one of `grades` first.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         self.casts.iter().map(|cast| cast.role.as_str())
@@ -141,8 +146,13 @@ impl Check {
 
     /// One run, as it was recorded.
     pub fn record(&self, plan: &Plan, weather: Option<Weather>) -> Result<Recording> {
+        play(&self.request(plan, weather), &mut |_| {})
+    }
+
+    /// One run, to be made.
+    pub(super) fn request(&self, plan: &Plan, weather: Option<Weather>) -> Request {
         let Cast { role, ends, stdin, command } = self.cast(plan);
-        let request = Request {
+        Request {
             lesson: Some(self.lesson.clone()),
             roles: vec![Part {
                 name: role.clone(),
@@ -169,8 +179,7 @@ impl Check {
             sandbox: sandbox::Settings { confine: true, ..sandbox::Settings::default() },
             live: false,
             scenario: Some(Scene { plan: plan.clone(), seed: self.seed }),
-        };
-        play(&request, &mut |_| {})
+        }
     }
 
     fn all(&self, asked: &[(usize, Option<Weather>)], done: &(dyn Fn(&Cell) + Sync)) -> Vec<Cell> {
@@ -216,9 +225,14 @@ impl Check {
         if recording.end.reason == Reason::Interrupted {
             interrupted.store(true, Ordering::Relaxed);
         }
-        let timeline = timeline(&recording);
-        let mut run = Run::new(&self.cast(plan).role, &recording, &timeline);
-        run.unmet = checkpoints(plan, &recording, &timeline)
+        (self.verdict(plan, &recording), recording.isolation.lacking)
+    }
+
+    /// What the rules say of a run of this plan.
+    pub(super) fn verdict(&self, plan: &Plan, recording: &Recording) -> Verdict {
+        let timeline = timeline(recording);
+        let mut run = Run::new(&self.cast(plan).role, recording, &timeline);
+        run.unmet = checkpoints(plan, recording, &timeline)
             .into_iter()
             .map(|missed| Unmet {
                 step: missed.step,
@@ -231,10 +245,10 @@ impl Check {
                 *source = folder.join(&*source).to_string_lossy().into_owned();
             }
         }
-        (verdict, recording.isolation.lacking.clone())
+        verdict
     }
 
-    fn cell(
+    pub(super) fn cell(
         &self,
         plan: &Plan,
         weather: Option<Weather>,
@@ -252,6 +266,6 @@ impl Check {
     }
 }
 
-fn unknown(why: String) -> Verdict {
+pub(super) fn unknown(why: String) -> Verdict {
     Verdict { result: Judgement::Undetermined { why }, findings: Vec::new() }
 }

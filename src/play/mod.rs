@@ -11,6 +11,7 @@
 //! that is left of a run ends with it. The two sides speak JSON lines over two pipes.
 
 pub mod check;
+pub mod explore;
 mod stage;
 mod worker;
 
@@ -112,7 +113,7 @@ enum Told {
     Looked(Box<Looked>),
     Deed(Deed),
     Ask(Box<Asked>),
-    End { sockets: Vec<Socket>, steps: Vec<Step>, end: End },
+    End { sockets: Vec<Socket>, steps: Vec<Step>, end: End, decisions: u64 },
     Failure { message: String, next: Option<String> },
 }
 
@@ -180,6 +181,9 @@ pub trait Audience {
     /// The lab has done something; told only where the order is chosen.
     fn happened(&mut self, _deed: Deed) {}
 
+    /// How often another thread could have gone on; told only of a delayed schedule, when the run is over.
+    fn decided(&mut self, _decisions: u64) {}
+
     /// Says whose turn it is; asked only where the order is chosen. Once `over` can be read from, the run has ended and no
     /// answer is waited for.
     fn choose(&mut self, _so_far: &Recording, _asked: Asked, _over: BorrowedFd<'_>) -> Choice {
@@ -244,7 +248,8 @@ pub fn play_before(request: &Request, audience: &mut dyn Audience) -> Result<Rec
                 // One that has ended meanwhile reads it no more, and says so.
                 let _ = choices.write_all(&line);
             }
-            Ok(Told::End { sockets, steps, end }) => {
+            Ok(Told::End { sockets, steps, end, decisions }) => {
+                audience.decided(decisions);
                 (recording.sockets, recording.steps, recording.end) = (sockets, steps, end);
                 has_ended = true;
             }
@@ -288,6 +293,7 @@ impl Request {
                 (None, Schedule::Random) => Some(self.tracer.seed),
                 (None, _) => self.tracer.weather.map(|_| self.tracer.seed),
             },
+            delays: self.tracer.delays.clone(),
             scenario: self.scenario.as_ref().map(|scene| scene.plan.name.clone()),
             weather: self.tracer.weather.map(|weather| weather.to_string()),
             roles: self.roles.iter().map(Part::as_role).chain(self.peers()).collect(),

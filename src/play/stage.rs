@@ -20,7 +20,15 @@ pub struct Stage {
     done: Vec<event::Step>,
     /// The states after the last of them have not been looked at.
     owes_states: bool,
+    /// Which of the script's steps need not wait for a quiet moment.
+    may_come_early: Vec<bool>,
+    /// Steps since the last quiet moment.
+    hurried: usize,
 }
+
+/// Steps that the world does before the programs have come to rest: fewer than connections wait in the listener of any
+/// server, since one that finds no room there tries again only after a second of real time.
+const MOST_HURRIED: usize = 2;
 
 struct Begun {
     peers: UnderWay,
@@ -47,8 +55,16 @@ impl Stage {
                 *path = format!("{value}/{rest}");
             }
         }
-        let peers = Peers::of(&script);
-        Stage { script, peers, at: 0, under_way: None, done: Vec::new(), owes_states: false }
+        Stage {
+            peers: Peers::of(&script),
+            may_come_early: plan.may_come_early(&script),
+            script,
+            at: 0,
+            under_way: None,
+            done: Vec::new(),
+            owes_states: false,
+            hurried: 0,
+        }
     }
 
     /// Whether the scenario says what this role finds on its stdin.
@@ -70,6 +86,25 @@ impl Stage {
 
     /// Nobody can move: brings the scenario on. False if it is over.
     pub fn go_on(&mut self, tracer: &mut Tracer) -> Result<bool> {
+        self.hurried = 0;
+        self.bring_on(tracer, true)
+    }
+
+    /// Whether the next step could be done now, though somebody can move.
+    pub fn may_hurry(&self) -> bool {
+        let may_come = self.may_come_early.get(self.at).is_some_and(|may| *may);
+        may_come && self.under_way.is_none() && self.hurried < MOST_HURRIED
+    }
+
+    /// Does it.
+    pub fn hurry(&mut self, tracer: &mut Tracer) -> Result<()> {
+        self.hurried += 1;
+        // There is no quiet moment after the step before.
+        self.owes_states = false;
+        self.bring_on(tracer, false).map(drop)
+    }
+
+    fn bring_on(&mut self, tracer: &mut Tracer, is_quiet: bool) -> Result<bool> {
         if self.under_way.is_none() {
             self.look_at_states(tracer);
             let Some(step) = self.script.steps.get(self.at) else { return Ok(false) };
@@ -89,6 +124,10 @@ impl Stage {
         let unmet = match &step.who {
             Who::Peer(name) => match self.peers.go_on(name, step, &mut begun.peers, tracer) {
                 Progress::Done(unmet) => unmet,
+                Progress::Moved | Progress::Stuck if !is_quiet => {
+                    tracer.world_moved();
+                    return Ok(true);
+                }
                 Progress::Moved => {
                     tracer.world_moved();
                     return Ok(true);

@@ -102,7 +102,7 @@ fn record(request: &Request, choices: Choices, teller: &mut Teller) -> Result<()
     let folder = confinement.as_ref().map(|it| it.folder.to_string_lossy().into_owned());
     let mut run = Run::new(request, tracer, choices, folder)?;
     let (sockets, steps, end) = run.go(teller)?;
-    teller.tell(&Told::End { sockets, steps, end });
+    teller.tell(&Told::End { sockets, steps, end, decisions: run.tracer.decisions() });
     teller.flush();
     Ok(())
 }
@@ -197,6 +197,7 @@ impl<'a> Run<'a> {
         }
         let mut has_looked = false;
         let reason = loop {
+            self.tracer.offer_world(self.stage.as_ref().is_some_and(Stage::may_hurry));
             match self.tracer.next_step()? {
                 Step::Event(event) => {
                     has_looked = false;
@@ -211,6 +212,11 @@ impl<'a> Run<'a> {
                 Step::Choose => {
                     if let Some(reason) = self.ask(teller)? {
                         break reason;
+                    }
+                }
+                Step::World => {
+                    if let Some(stage) = &mut self.stage {
+                        stage.hurry(&mut self.tracer)?;
                     }
                 }
                 Step::Quiet if !std::mem::replace(&mut has_looked, true) => {

@@ -212,6 +212,7 @@ pub(super) fn heading(timeline: &Timeline) -> Vec<(String, Paint)> {
         (Schedule::Random, Some(seed)) => format!("one at a time, any next: seed {seed}"),
         (Schedule::Random, None) => "one at a time, any next".to_owned(),
         (Schedule::Chosen, _) => "one call at a time, in an order that was chosen".into(),
+        (Schedule::Delayed, _) => "one at a time, each until it waits or is delayed".into(),
     };
     let mut lines = Vec::new();
     match &timeline.lesson {

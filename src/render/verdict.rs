@@ -35,11 +35,7 @@ pub fn lesson(graded: &Graded, color: bool) -> String {
 pub fn head(graded: &Graded, color: bool) -> String {
     let fair = of_weather(graded, true);
     let paint = Paint { color };
-    let word = match fair.result() {
-        Judgement::Pass => paint.good("pass"),
-        Judgement::Fail => paint.bad("fail"),
-        Judgement::Undetermined { .. } => paint.unsure("undetermined"),
-    };
+    let word = word(&fair.result(), &paint);
     let runs = match fair.cells.iter().all(|cell| cell.scenario == PREDICTIONS) {
         true if !fair.cells.is_empty() => String::new(),
         _ => format!(" in fair weather ({})", count(&fair.cells)),
@@ -72,11 +68,7 @@ pub fn foul(graded: &Graded, color: bool) -> String {
         let fails = |cell: &&Cell| cell.verdict.result == Judgement::Fail;
         foul.cells.iter().filter(fails).collect()
     };
-    let word = match foul.result() {
-        Judgement::Pass => paint.good("pass"),
-        Judgement::Fail => paint.bad("fail"),
-        Judgement::Undetermined { .. } => paint.unsure("undetermined"),
-    };
+    let word = word(&foul.result(), &paint);
     let weathers: Vec<&str> =
         foul.cells.iter().map(Cell::weather).fold(Vec::new(), |mut all, it| {
             if !all.contains(&it) {
@@ -124,6 +116,49 @@ pub fn summary(report: &Report, color: bool) -> String {
 /// One finding alone, without where else it was met.
 pub fn finding(cell: &Cell, finding: &Finding, color: bool) -> String {
     told(&Broken { cell, finding, also: Vec::new() }, color)
+}
+
+/// What came of other schedules than lockstep.
+pub struct Explored {
+    pub result: Judgement,
+    /// How it was found out, in words.
+    pub how: String,
+    /// The run that says so, if it is a single one.
+    pub cell: Option<Cell>,
+}
+
+impl Explored {
+    /// What one run says; without any, nothing is known.
+    pub fn of(cell: Option<Cell>, how: String) -> Explored {
+        let unknown = || Judgement::Undetermined { why: "nothing was played".into() };
+        let result = cell.as_ref().map_or_else(unknown, |cell| cell.verdict.result.clone());
+        Explored { result, how, cell }
+    }
+}
+
+/// What came of other schedules: a line, and the first rule that is broken.
+pub fn explored(lesson: &str, explored: &Explored, color: bool) -> String {
+    let word = word(&explored.result, &Paint { color });
+    let mut out = format!("{lesson}  {word} {}\n", explored.how);
+    if let Judgement::Undetermined { why } = &explored.result {
+        field(&mut out, "why", why);
+    }
+    let first = explored.cell.as_ref().and_then(|cell| {
+        let mut findings = cell.verdict.findings.iter();
+        findings.find(|it| it.grade != Grade::Note).map(|found| finding(cell, found, color))
+    });
+    if let Some(first) = first {
+        out.push_str(&format!("\n{first}\n"));
+    }
+    out
+}
+
+fn word(result: &Judgement, paint: &Paint) -> String {
+    match result {
+        Judgement::Pass => paint.good("pass"),
+        Judgement::Fail => paint.bad("fail"),
+        Judgement::Undetermined { .. } => paint.unsure("undetermined"),
+    }
 }
 
 fn of_weather(graded: &Graded, fair: bool) -> Graded {

@@ -34,6 +34,7 @@
 //! wherever they stand, but for clients, each of which has its own; see [`texts`].
 
 mod checkpoints;
+mod early;
 mod steps;
 pub mod texts;
 

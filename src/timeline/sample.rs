@@ -48,6 +48,7 @@ impl Sample {
             kernel: "6.18.0".into(),
             schedule: Schedule::Lockstep,
             seed: None,
+            delays: Vec::new(),
             scenario: None,
             weather: None,
             steps: Vec::new(),

@@ -112,6 +112,9 @@ pub struct Settings {
     pub watch: bool,
     /// Chooses among the threads that can run, for [`Schedule::Random`].
     pub seed: u64,
+    /// For [`Schedule::Delayed`] the decisions at which one more thread is passed over, counted from 1.
+    #[serde(default)]
+    pub delays: Vec<u64>,
     pub streams: Streams,
     /// Whether io_uring is let through, unseen, rather than refused with ENOSYS.
     pub allow_io_uring: bool,
@@ -151,6 +154,7 @@ impl Default for Settings {
             schedule: Schedule::Lockstep,
             watch: true,
             seed: 0,
+            delays: Vec::new(),
             streams: Streams::Own,
             allow_io_uring: false,
             shared_ports: false,
@@ -173,6 +177,8 @@ pub enum Step {
     Looked(Box<Looked>),
     /// Whoever can move stands before a call: one of [`Tracer::candidates`] is to be picked.
     Choose,
+    /// The outside world is to do its next step, though somebody could move: see [`Tracer::offer_world`].
+    World,
     /// Nobody can move: every thread sleeps, and what was sent has arrived.
     Quiet,
     /// No thread is left.
@@ -250,6 +256,10 @@ pub struct Tracer {
     current: Option<Key>,
     /// Who chooses, for [`Schedule::Chosen`].
     asking: Asking,
+    /// Decisions so far, for [`Schedule::Delayed`].
+    decisions: u64,
+    /// The outside world is among those who can go on.
+    world_may_go: bool,
     /// Whom the last resumed thread may have woken.
     woken: settle::Wakes,
     rotate: bool,
@@ -313,6 +323,8 @@ impl Tracer {
             bound_ports: HashSet::new(),
             current: None,
             asking: Asking::default(),
+            decisions: 0,
+            world_may_go: false,
             woken: settle::Wakes::All,
             rotate: false,
             streak: 0,
@@ -411,6 +423,9 @@ impl Tracer {
                     continue;
                 }
                 self.look_before_turn(turn.key());
+                if turn == Turn::World {
+                    return Ok(Step::World);
+                }
                 if turn == Turn::Asked {
                     if self.looked.is_empty() {
                         return Ok(Step::Choose);

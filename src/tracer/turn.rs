@@ -1,6 +1,8 @@
 //! Whose turn it is: exactly one of the threads that stand still goes on.
 //!
-//! Lockstep and random choose among all of them. Where the order is chosen from outside ([`Schedule::Chosen`]), a thread
+//! Lockstep and random choose among all of them. A delayed schedule is lockstep, but for a list of decisions at which
+//! whoever comes next in order goes first: every other order of calls is a few delays away from lockstep, and what goes wrong
+//! in programs mostly takes one or two. Source: Emmi, Qadeer, Rakamarić, "Delay-Bounded Scheduling", POPL 2011. Where the order is chosen from outside ([`Schedule::Chosen`]), a thread
 //! goes on by itself up to its next call that becomes an event, and one that was woken returns from its call; only
 //! when all that can move stand before such a call is somebody asked.
 
@@ -15,6 +17,8 @@ pub enum Turn {
     Of(Key),
     /// Somebody outside is to say.
     Asked,
+    /// The outside world goes first.
+    World,
     /// Nobody stands still.
     Nobody,
 }
@@ -23,7 +27,7 @@ impl Turn {
     pub fn key(self) -> Option<Key> {
         match self {
             Turn::Of(key) => Some(key),
-            Turn::Asked | Turn::Nobody => None,
+            Turn::Asked | Turn::World | Turn::Nobody => None,
         }
     }
 }
@@ -52,9 +56,21 @@ impl Tracer {
     pub(super) fn choose(&mut self) -> Turn {
         match self.settings.schedule {
             Schedule::Random => self.choose_by_seed(),
+            Schedule::Delayed => self.choose_with_delays(),
             Schedule::Chosen if !self.asking.given_up => self.choose_or_ask(),
             _ => self.choose_in_order(),
         }
+    }
+
+    /// Says whether the outside world has a step that need not wait until nobody can move. In a delayed schedule it is among
+    /// those who can go on then, after the last thread.
+    pub fn offer_world(&mut self, may_go: bool) {
+        self.world_may_go = may_go;
+    }
+
+    /// How often another thread, or the world, could have gone on than the one that did, for [`Schedule::Delayed`].
+    pub fn decisions(&self) -> u64 {
+        self.decisions
     }
 
     /// The threads that [`super::Step::Choose`] is about, in order of roles and threads.
@@ -116,16 +132,37 @@ impl Tracer {
     }
 
     fn choose_by_seed(&mut self) -> Turn {
-        // What a call has sent is to be told with that call, and not with another one's.
-        if let Some(key) = self.current
-            && self.threads.get(&key).is_some_and(has_returned_at_once)
-        {
+        if let Some(key) = self.yet_to_tell() {
             return Turn::Of(key);
         }
-        let keys: Vec<Key> =
-            self.threads.iter().filter(|(_, it)| can_run(it)).map(|(&key, _)| key).collect();
+        let keys = self.standing();
         let at = self.random.below(keys.len().max(1) as u64) as usize;
         keys.get(at).map_or(Turn::Nobody, |&key| Turn::Of(key))
+    }
+
+    fn choose_with_delays(&mut self) -> Turn {
+        let turn = self.choose_in_order();
+        let keys = self.standing();
+        let Some(at) = keys.iter().position(|&key| turn == Turn::Of(key)) else { return turn };
+        let choices = keys.len() + usize::from(self.world_may_go);
+        if choices < 2 || self.yet_to_tell().is_some() {
+            return turn;
+        }
+        self.decisions += 1;
+        let passed = self.settings.delays.iter().filter(|&&it| it == self.decisions).count();
+        if passed > 0 {
+            self.streak = 0;
+        }
+        keys.get((at + passed) % choices).map_or(Turn::World, |&key| Turn::Of(key))
+    }
+
+    /// The one that ran last, if what its call has sent is still to be told: with that call, and not with another one's.
+    fn yet_to_tell(&self) -> Option<Key> {
+        self.current.filter(|key| self.threads.get(key).is_some_and(has_returned_at_once))
+    }
+
+    fn standing(&self) -> Vec<Key> {
+        self.threads.iter().filter(|(_, it)| can_run(it)).map(|(&key, _)| key).collect()
     }
 
     /// The one that ran last if it can go on, else the first in order of roles and threads.
@@ -155,10 +192,8 @@ impl Tracer {
             self.streak = 0;
             return Turn::Of(picked);
         }
-        let standing: Vec<Key> =
-            self.threads.iter().filter(|(_, it)| can_run(it)).map(|(&key, _)| key).collect();
         let (asked, by_themselves): (Vec<Key>, Vec<Key>) =
-            standing.into_iter().partition(|&key| self.stands_before_event(key).is_some());
+            self.standing().into_iter().partition(|&key| self.stands_before_event(key).is_some());
         // Who yields or computes on may wait for what only another one's call can bring.
         let rotate = std::mem::take(&mut self.rotate) || self.streak > bounds::STREAK;
         if rotate && !asked.is_empty() {

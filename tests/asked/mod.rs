@@ -11,6 +11,8 @@ pub fn root() -> &'static Path {
 pub fn command(args: &[&str]) -> Command {
     let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
     lab.args(args).current_dir(root()).env("NO_COLOR", "1");
+    // What tests solve is nobody's progress.
+    lab.env("LAB_STATE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("state"));
     lab.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     lab
 }

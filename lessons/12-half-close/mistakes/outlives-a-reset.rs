@@ -73,8 +73,9 @@ fn server() -> Result<()> {
 
 /// Sends what is typed. The line after the client's `exit` is the last word.
 fn server_sends(link: &Link) -> Result<()> {
-    while link.open.load(Relaxed) {
-        let Some(line) = input("")? else { break };
+    let mut open = true;
+    while open && let Some(line) = input("")? {
+        open = link.open.load(Relaxed);
         send_line(&link.conn, &line)?;
     }
     Ok(())

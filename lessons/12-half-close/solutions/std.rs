@@ -51,9 +51,10 @@ fn converse(conn: &TcpStream) -> Result<()> {
             open.store(false, Relaxed);
             done
         });
-        while open.load(Relaxed) {
-            let Some(line) = typed()? else { break };
-            let mut to = conn;
+        // The line after the end is the last word, whether this thread slept then or had yet to begin.
+        let (mut to, mut is_last) = (conn, false);
+        while !is_last && let Some(line) = typed()? {
+            is_last = !open.load(Relaxed);
             to.write_all(&line)?;
         }
         receives.join().unwrap_or(Ok(()))

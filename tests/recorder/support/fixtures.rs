@@ -18,8 +18,9 @@ pub fn c(name: &str) -> Option<PathBuf> {
         return None;
     };
     let source = source(&format!("{name}.c"));
-    let also = self::source("common.h");
-    Some(built(&format!("c-{name}"), &[&source, &also], |binary| {
+    let also = ["common.h", "races/clerk.h"].map(self::source);
+    let file = format!("c-{}", name.replace('/', "-"));
+    Some(built(&file, &[&source, &also[0], &also[1]], |binary| {
         let mut command = Command::new(compiler);
         command.args(["-O1", "-g", "-pthread", "-o"]).arg(binary).arg(&source);
         command

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
@@ -17,23 +16,13 @@ mod busy;
 mod deny;
 #[path = "recorder/support/fixtures.rs"]
 mod fixtures;
-#[path = "recorder/support/processes.rs"]
-#[allow(dead_code, reason = "the recorder's tests need more of it")]
-mod processes;
 
 use busy::Busy;
-use processes::Marked;
 
 /// Says that a test was not made, where a passing test's output is seen as well.
 fn skipped(why: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "skipped: {why}");
-}
-
-/// A number that nobody else in this process has.
-fn unique() -> u32 {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 fn root() -> &'static Path {
@@ -220,34 +209,6 @@ fn nothing_that_does_not_do_the_work_passes() {
     }
     let (lesson, status) = checked("1", "/bin/true", &[]);
     assert_eq!((lesson["result"].as_str(), status), (Some("fail"), 1));
-}
-
-#[test]
-fn a_program_that_wants_too_much_is_told_so_and_leaves_nobody_behind() {
-    for (what, rule, said) in [
-        ("forks", "ends-or-serves", "left processes behind"),
-        ("stubborn", "ends-or-serves", "waited for 30 days of its own time"),
-        ("writes", "ends-or-serves", "more than 8 MiB was printed"),
-        ("allocates", "ends-or-serves", "more than 1 GiB of memory was in use"),
-        ("silent", "says-who-came", "it printed nothing"),
-    ] {
-        let Some(program) = c("hostile", what) else { return };
-        let mark = Marked::new();
-        let args = ["check", "1", "--bin", &program, "--as", "json", "--weather", "none"];
-        let output = command(&args).env("LAB_TEST_ID", mark.id()).output().expect("lab starts");
-        let left = mark.all();
-        mark.kill();
-        assert!(left.is_empty(), "{what} left {left:?}");
-        let (lesson, status) = read(output);
-        assert_eq!((lesson["result"].as_str(), status), (Some("fail"), 1), "{what}: {lesson:#}");
-        let findings = findings(&lesson);
-        let told = findings.iter().find(|it| it["rule"] == rule);
-        let did = told.map(|it| it["did"].as_str().expect("words")).unwrap_or_default();
-        assert!(did.contains(said), "{what}: {lesson:#}");
-        // Whatever was printed, a person can read what is said of it.
-        let longest = findings.iter().map(|it| it["output"].as_str().unwrap_or("").len()).max();
-        assert!(longest < Some(1_000), "{what}: {longest:?}");
-    }
 }
 
 #[test]

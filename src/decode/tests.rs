@@ -2,8 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use proptest::prelude::*;
-
 use super::*;
 use crate::event::{BYTES_KEPT, SockAddr};
 
@@ -705,49 +703,4 @@ fn a_memory_that_claims_to_have_read_more_than_was_asked_is_not_believed() {
     }
     let call = entry(&raw(libc::SYS_write, &[1, BUF, 3]), &Liar);
     assert_eq!(get(&call, "buf"), &bytes(&[0, 0, 0]));
-}
-
-/// The calls that are decoded most deeply, beside any number at all.
-fn any_nr() -> impl Strategy<Value = u64> {
-    prop_oneof![0u64..470, Just(u64::MAX), any::<u64>()]
-}
-
-/// Registers that are small, that are negative, that lead to memory, or that are anything.
-fn any_word() -> impl Strategy<Value = u64> {
-    prop_oneof![
-        0u64..70,
-        (0u64..4096).prop_map(|offset| BUF + offset),
-        (0u64..70).prop_map(|value| value.wrapping_neg()),
-        Just(u32::MAX as u64),
-        any::<u64>(),
-    ]
-}
-
-fn any_memory() -> impl Strategy<Value = Fake> {
-    let words = proptest::collection::vec(any_word(), 1..512);
-    let bytes = proptest::collection::vec(any::<u8>(), 0..4096);
-    (words, bytes)
-        .prop_map(|(words, bytes)| Fake::default().with(BUF + 4096, bytes).words(BUF, &words))
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2048))]
-
-    #[test]
-    fn nothing_that_a_program_can_do_stops_the_decoder(
-        nr in any_nr(),
-        args in proptest::array::uniform6(any_word()),
-        ret in prop_oneof![-600i64..600, any::<i64>()],
-        before in any_memory(),
-        after in any_memory(),
-    ) {
-        let raw = Raw { nr, args };
-        let mut call = entry(&raw, &before);
-        exit(&mut call, &raw, ret, &after);
-        call.for_each_fd(&mut |_, _| {});
-        call.for_each_process(&mut |_| {});
-        if let Some(moved) = &call.moved {
-            prop_assert!(moved.data.len() <= BYTES_KEPT && moved.data.len() as u64 <= moved.len);
-        }
-    }
 }

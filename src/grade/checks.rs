@@ -378,6 +378,7 @@ fn ends_or_serves(run: &Run<'_>) -> Option<Found> {
         }
         (Ending::Signalled { signal: name }, _) if signal == Some(name.as_str()) => None,
         (Ending::Signalled { signal }, _) => found(format!("`{}` was ended by {signal}", run.role)),
+        (Ending::Killed { .. }, Reason::Deadlock) => found(stopped(run)?),
         (Ending::Killed { .. }, Reason::Serving) if part.ends == Some(true) => found(chain(run)),
         (Ending::Killed { .. } | Ending::NeverStarted, _) => None,
     }
@@ -423,6 +424,19 @@ fn by_signal(status: i32, name: &str) -> bool {
 /// Whether the role under test is part of what will never move.
 fn is_stuck(run: &Run<'_>) -> bool {
     run.recording.end.waiting.iter().any(|wait| wait.role == run.role)
+}
+
+/// Who was stopped last of all waits in no call, and for a signal that nobody is there to send. signal(7).
+fn stopped(run: &Run<'_>) -> Option<String> {
+    let row = run.timeline.rows.get(run.last_row()?)?;
+    let signal = row.args.first().filter(|_| row.call == "signal")?.text.as_str();
+    matches!(signal, "SIGSTOP" | "SIGTSTP" | "SIGTTIN" | "SIGTTOU").then(|| {
+        let step = row.step;
+        format!(
+            "{signal} stopped `{}` (step {step}), and nobody lets it go on with SIGCONT",
+            run.role
+        )
+    })
 }
 
 fn has_panicked(run: &Run<'_>) -> bool {

@@ -1,6 +1,6 @@
 //! Judges one rule: binds its names to the objects of the run, and says what the first of them that breaks it did.
 
-use super::run::{Bound, Place, Run};
+use super::run::{Bound, Place, Run, beginning};
 use super::{Expect, Finding, Grade, Rule, Rules, checks};
 use crate::event::SocketId;
 use crate::pattern::{ArgPattern, CallPattern, ResultValue};
@@ -396,7 +396,8 @@ fn prints(run: &Run<'_>, wanted: &[String]) -> Option<Broken> {
                 }
                 _ if earlier => format!("`{want}` was printed, but before its turn"),
                 Some((_, line)) => {
-                    format!("it printed `{}`; wanted a line `{want}`", run.masked(line))
+                    let line = beginning(&run.masked(line));
+                    format!("it printed `{line}`; wanted a line `{want}`")
                 }
                 None => format!("it printed nothing; wanted a line `{want}`"),
             };

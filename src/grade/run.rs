@@ -448,7 +448,7 @@ fn closed_object(pattern: &CallPattern) -> Option<&ArgPattern> {
 }
 
 /// A line that was printed, its end left out when it is long.
-fn beginning(line: &str) -> String {
+pub(super) fn beginning(line: &str) -> String {
     const MOST: usize = 200;
     match line.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &line[..end]),

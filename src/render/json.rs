@@ -8,8 +8,9 @@
 
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::event::{Event, Recording, VERSION};
@@ -18,8 +19,10 @@ use crate::event::{Event, Recording, VERSION};
 const KEYS: [&str; 9] =
     ["version", "lesson", "isolation", "arch", "kernel", "schedule", "roles", "sockets", "events"];
 
-/// So many events at most are told from a few that come again and again.
-const MOST_REPEATED: u64 = 100_000;
+/// So many events at most, and of so many bytes as they are written, are told from a few that come again and again: a short
+/// file must not fill the memory.
+const MOST_REPEATED: usize = 100_000;
+const LONGEST_REPEATED: usize = 64 << 20;
 
 /// A recording as JSON: a line for each key, role, object, event and packet.
 pub fn write(recording: &Recording) -> String {
@@ -99,10 +102,7 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Recording> {
             }));
         }
     };
-    if let Some(Value::Array(events)) = json.get_mut("events") {
-        *events = unfolded(std::mem::take(events)).map_err(broken)?;
-    }
-    let Value::Object(fields) = &json else {
+    let Value::Object(fields) = &mut json else {
         return Err(broken("it is JSON, but no object".into()));
     };
     match fields.get("version") {
@@ -117,23 +117,14 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Recording> {
         return Err(broken(format!("it has no `{key}`")));
     }
     // One by one, for a message that names the event and not a byte of the file.
-    for key in ["roles", "sockets", "events"] {
-        let Some(Value::Array(items)) = fields.get(key) else {
-            return Err(broken(format!("its `{key}` is no list")));
-        };
-        for (n, item) in items.iter().enumerate() {
-            let wrong = match key {
-                "roles" => serde_json::from_value::<crate::event::Role>(item.clone()).err(),
-                "sockets" => serde_json::from_value::<crate::event::Socket>(item.clone()).err(),
-                _ => serde_json::from_value::<Event>(item.clone()).err(),
-            };
-            if let Some(error) = wrong {
-                return Err(broken(format!("{} of its `{key}`: {error}", ordinal(n + 1))));
-            }
-        }
-    }
+    checked::<crate::event::Role>(fields, "roles").map_err(broken)?;
+    checked::<crate::event::Socket>(fields, "sockets").map_err(broken)?;
+    let events = fields.get_mut("events").and_then(Value::as_array_mut).map(std::mem::take);
+    let events = unfolded(events.ok_or_else(|| broken("its `events` is no list".into()))?);
+    let events = events.map_err(broken)?;
     let recording: Recording =
         serde_json::from_value(json).map_err(|error| broken(error.to_string()))?;
+    let recording = Recording { events, ..recording };
     if recording.events.windows(2).any(|pair| pair[0].seq >= pair[1].seq) {
         return Err(broken("its `events` are not in the order of `seq`".into()));
     }
@@ -192,13 +183,29 @@ fn folded(events: &[Event]) -> Vec<String> {
     lines
 }
 
+/// Whether a key has a list of these.
+fn checked<T: DeserializeOwned>(
+    fields: &Map<String, Value>,
+    key: &str,
+) -> std::result::Result<(), String> {
+    let items = fields.get(key).and_then(Value::as_array);
+    let items = items.ok_or_else(|| format!("its `{key}` is no list"))?;
+    for (n, item) in items.iter().enumerate() {
+        T::deserialize(item)
+            .map_err(|error| format!("{} of its `{key}`: {error}", ordinal(n + 1)))?;
+    }
+    Ok(())
+}
+
 /// The events with those in their places that come again.
-fn unfolded(items: Vec<Value>) -> std::result::Result<Vec<Value>, String> {
-    let mut events: Vec<Value> = Vec::with_capacity(items.len());
-    let mut room = MOST_REPEATED;
+fn unfolded(items: Vec<Value>) -> std::result::Result<Vec<Event>, String> {
+    let mut events: Vec<Event> = Vec::new();
+    let (mut room, mut length) = (MOST_REPEATED, LONGEST_REPEATED);
     for item in items {
         if item.get("repeat").is_none() {
-            events.push(item);
+            let event = serde_json::from_value(item);
+            let nth = || ordinal(events.len() + 1);
+            events.push(event.map_err(|error| format!("{} of its `events`: {error}", nth()))?);
             continue;
         }
         let wrong = |why: &str| format!("its `events`, after {}: {why}", ordinal(events.len()));
@@ -207,15 +214,21 @@ fn unfolded(items: Vec<Value>) -> std::result::Result<Vec<Value>, String> {
         let Some(first) = events.len().checked_sub(repeat).filter(|_| repeat > 0) else {
             return Err(wrong(&format!("there are no {repeat} to repeat")));
         };
-        room = (repeat.checked_mul(times))
-            .and_then(|all| room.checked_sub(all as u64))
+        room = repeat
+            .checked_mul(times)
+            .and_then(|all| room.checked_sub(all))
             .ok_or_else(|| wrong(&format!("more than {MOST_REPEATED} that come again")))?;
+        let written: usize = events[first..].iter().map(|event| line(event).len()).sum();
+        length = written.checked_mul(times).and_then(|all| length.checked_sub(all)).ok_or_else(
+            || wrong(&format!("what comes again is longer than {LONGEST_REPEATED} bytes")),
+        )?;
+        let last = events.last().map_or(0, |event| event.seq);
+        if last.checked_add((repeat * times) as u64).is_none() {
+            return Err(wrong("their `seq` grows too large"));
+        }
         for at in first..first + repeat * times {
-            let mut event = events[at].clone();
-            if let Some(seq) = event.get("seq").and_then(Value::as_u64) {
-                event["seq"] = (seq + repeat as u64).into();
-            }
-            events.push(event);
+            let seq = events[at].seq.saturating_add(repeat as u64);
+            events.push(Event { seq, ..events[at].clone() });
         }
     }
     Ok(events)

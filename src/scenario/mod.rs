@@ -223,8 +223,16 @@ impl Plan {
             Some(text) => range(text).map_err(|error| (Place::Clients, error))?,
         };
         let mut steps = Vec::new();
+        let mut room = texts::LONGEST;
         for (at, text) in written.steps.iter().enumerate() {
-            let step = steps::step(at + 1, text).map_err(|error| (Place::Step(at), error))?;
+            let wrong = |error| (Place::Step(at), error);
+            let step = steps::step(at + 1, text).map_err(wrong)?;
+            let too_long = || {
+                let why =
+                    format!("makes the scenario's texts longer than {} bytes", texts::LONGEST);
+                wrong(crate::pattern::error_in(text, 0, why))
+            };
+            room = room.checked_sub(longest(&step, clients.1)).ok_or_else(too_long)?;
             steps.push(step);
         }
         let counts = steps.iter().any(|step| matches!(step.who, Who::Each | Who::All));
@@ -422,6 +430,16 @@ fn range(text: &str) -> Result<(u32, u32), Error> {
     match (least.trim().parse(), most.trim().trim_start_matches('=').parse()) {
         (Ok(least @ 1..), Ok(most)) if least <= most && most <= MOST => Ok((least, most)),
         _ => Err(crate::pattern::error_in(text, 0, "is no number of clients: `3` is, and `2..5`")),
+    }
+}
+
+/// The bytes of a step's texts, at most, of all of these clients.
+fn longest(step: &Step<Template>, clients: u32) -> usize {
+    let bytes = std::cell::Cell::new(0usize);
+    step.does.map(|text| bytes.set(bytes.get().saturating_add(text.most())));
+    match step.who {
+        Who::Each | Who::All => bytes.get().saturating_mul(clients as usize),
+        _ => bytes.get(),
     }
 }
 

@@ -115,6 +115,18 @@ fn a_wrong_step_is_told_with_its_column_and_what_was_expected() {
 }
 
 #[test]
+fn a_line_does_not_ask_for_more_than_the_memory_holds() {
+    let asked = |length: usize, clients: &str| {
+        let steps = vec![format!("each: send(\"{{binary:{length}}}\")")];
+        let clients = Some(clients.to_owned());
+        Plan::read(Written { name: "many".into(), clients, steps, ..Default::default() })
+    };
+    assert!(asked(1 << 20, "64").is_ok());
+    let Err((Place::Step(0), error)) = asked(1 << 20, "2..65") else { panic!("a step too long") };
+    assert!(error.to_string().contains("makes the scenario's texts longer than 67108864 bytes"));
+}
+
+#[test]
 fn the_same_seed_gives_the_same_texts_and_another_seed_others() {
     assert_eq!(sent("A: send(\"{text}\")", 7), sent("A: send(\"{text}\")", 7));
     let all: std::collections::BTreeSet<_> =

@@ -48,8 +48,8 @@ enum Family {
     Clients,
 }
 
-/// The longest text that may be asked for, in bytes.
-const LONGEST: usize = 64 << 20;
+/// The longest text that may be asked for, in bytes, and all texts of a scenario together.
+pub(super) const LONGEST: usize = 64 << 20;
 
 impl Template {
     /// Takes `text` apart; `whole` is the step that it stands in, for the message.
@@ -92,6 +92,15 @@ impl Template {
             }
         }
         bytes
+    }
+
+    /// As many bytes as it has at most, whatever the seed.
+    pub(super) fn most(&self) -> usize {
+        let most = self.0.iter().map(|part| match part {
+            Part::Bytes(plain) => plain.len(),
+            Part::Place(place) => place.length.unwrap_or(5_000),
+        });
+        most.fold(0, usize::saturating_add)
     }
 
     /// Whether it is empty whatever the seed.

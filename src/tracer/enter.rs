@@ -486,9 +486,10 @@ impl Tracer {
         if description.bound || !is_inet(&description.kind) {
             return;
         }
+        // sin_port and sin6_port stand at the same place, in network byte order.
+        let port_at = |addr: u64| memory.bytes(addr.wrapping_add(2)).map(u16::from_be_bytes);
         if raw.nr == libc::SYS_bind as u64 {
-            // sin_port and sin6_port stand at the same place, in network byte order.
-            let port = memory.bytes(raw.args[1] + 2).map(u16::from_be_bytes);
+            let port = port_at(raw.args[1]);
             if let Some(port @ 1..) = port {
                 self.bound_ports.insert(port);
                 return;
@@ -496,8 +497,8 @@ impl Tracer {
         }
         // A socket that dials the port that it is given would be connected to itself.
         let dialled = match raw.nr as libc::c_long {
-            libc::SYS_connect => memory.bytes(raw.args[1] + 2).map(u16::from_be_bytes),
-            libc::SYS_sendto => memory.bytes(raw.args[4] + 2).map(u16::from_be_bytes),
+            libc::SYS_connect => port_at(raw.args[1]),
+            libc::SYS_sendto => port_at(raw.args[4]),
             _ => None,
         };
         let usable = |port: &u16| Some(*port) != dialled && !self.bound_ports.contains(port);
@@ -698,8 +699,8 @@ fn output_length(raw: &Raw, memory: Tracee) -> Option<i64> {
     const UIO_MAXIOV: u64 = 1024;
     let [_, addr, count, ..] = raw.args;
     let readable = |addr: u64, length: u64| {
-        length == 0
-            || (memory.bytes::<1>(addr).is_some() && memory.bytes::<1>(addr + length - 1).is_some())
+        let last = addr.wrapping_add(length.wrapping_sub(1));
+        length == 0 || [addr, last].iter().all(|&at| memory.bytes::<1>(at).is_some())
     };
     if raw.nr == libc::SYS_write as u64 {
         return (count <= MOST && readable(addr, count)).then_some(count as i64);
@@ -709,7 +710,7 @@ fn output_length(raw: &Raw, memory: Tracee) -> Option<i64> {
     }
     let mut length = 0u64;
     for at in 0..count {
-        let iovec: [u8; 16] = memory.bytes(addr + 16 * at)?;
+        let iovec: [u8; 16] = memory.bytes(addr.wrapping_add(16 * at))?;
         let (base, piece) = iovec.split_at(8);
         let [base, piece] =
             [base, piece].map(|it| u64::from_le_bytes(it.try_into().unwrap_or_default()));

@@ -715,7 +715,10 @@ fn is_progress(call: &InFlight, result: i64) -> bool {
         }
         #[cfg(target_arch = "x86_64")]
         libc::SYS_poll | libc::SYS_select | libc::SYS_epoll_wait => false,
-        libc::SYS_nanosleep
+        // A program that executes itself is where it began.
+        libc::SYS_execve
+        | libc::SYS_execveat
+        | libc::SYS_nanosleep
         | libc::SYS_clock_nanosleep
         | libc::SYS_getsockopt
         | libc::SYS_getsockname

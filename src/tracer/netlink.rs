@@ -22,7 +22,9 @@ pub fn forget_stamps(raw: &Raw, received: i64, memory: Tracee) {
         libc::SYS_recvfrom => Some((raw.args[1], raw.args[2])),
         // struct msghdr holds msg_iov and msg_iovlen at 16 and 24.
         libc::SYS_recvmsg => {
-            word(raw.args[1] + 16).and_then(|vector| word(vector).zip(word(vector + 8)))
+            // What was received may lie upon the header and leave any address there.
+            let vector = word(raw.args[1].wrapping_add(16));
+            vector.and_then(|vector| word(vector).zip(word(vector.wrapping_add(8))))
         }
         _ => None,
     };
@@ -31,7 +33,7 @@ pub fn forget_stamps(raw: &Raw, received: i64, memory: Tracee) {
     let mut bytes = vec![0; length.min(received.max(0) as u64).min(MOST) as usize];
     let got = memory.read(addr, &mut bytes);
     for at in stamps(&bytes[..got]) {
-        memory.write(addr + at as u64, &[0; 8]);
+        memory.write(addr.wrapping_add(at as u64), &[0; 8]);
     }
 }
 
@@ -65,6 +67,10 @@ fn stamps(bytes: &[u8]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
     use super::*;
 
     #[test]
@@ -81,6 +87,23 @@ mod tests {
         let twice = [message.clone(), message].concat();
         let first = HEADER + ADDRESS + 8 + ATTRIBUTE + 8;
         assert_eq!(stamps(&twice), [first, first + length as usize]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), ..Default::default() })]
+
+        #[test]
+        fn stamps_lie_within_what_was_received(
+            messages in vec((0..200u32, Just(NEW_ADDRESS), vec(any::<(u8, u8)>(), 0..40)), 0..6),
+        ) {
+            let mut bytes = Vec::new();
+            for (length, kind, pairs) in messages {
+                bytes.extend([&length.to_ne_bytes()[..], &kind.to_ne_bytes(), &[0; 18]].concat());
+                // Attributes that begin as one of the stamps does, of any length.
+                bytes.extend(pairs.iter().flat_map(|&(one, other)| [one, 0, other % 8, 0]));
+            }
+            prop_assert!(stamps(&bytes).iter().all(|at| at + 8 <= bytes.len()));
+        }
     }
 
     #[test]

@@ -156,14 +156,15 @@ impl Tracer {
         const LONG: Duration = Duration::from_secs(86_400 * 365);
         let args = raw.args;
         let times = |addr: u64, unit: i64| {
-            Some((memory.time(addr + 16, unit)?, memory.time(addr, unit)? > 0))
+            let again = memory.time(addr, unit)? > 0;
+            Some((memory.time(addr + 16, unit)?, again))
         };
         let set = match raw.nr as libc::c_long {
             libc::SYS_setitimer => times(args[1], 1_000),
             libc::SYS_timer_settime => {
                 times(args[2], 1).map(|(wait, again)| (wait, again || args[1] & TIMER_ABSTIME != 0))
             }
-            _ => Some((args[0].saturating_mul(SECOND), false)),
+            _ => Some((u64::from(args[0] as u32) * SECOND, false)),
         };
         let (Some((wait, for_ever)), Some(thread)) = (set, self.threads.get(&key)) else { return };
         // The signal takes a moment to come.
@@ -303,7 +304,9 @@ impl Tracer {
             }
             #[cfg(target_arch = "x86_64")]
             libc::SYS_alarm => {
-                let left = self.set_alarm(key, args[0] * SECOND, 0).map_or(0, |(left, _)| left);
+                // An unsigned int, whatever the other half of the register holds.
+                let value = u64::from(args[0] as u32) * SECOND;
+                let left = self.set_alarm(key, value, 0).map_or(0, |(left, _)| left);
                 Some(left.div_ceil(SECOND) as i64)
             }
             libc::SYS_setitimer if args[0] as i32 == libc::ITIMER_REAL => {

@@ -260,6 +260,10 @@ impl Flows {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
     use super::*;
 
     fn end(port: u16) -> SockAddr {
@@ -308,6 +312,54 @@ mod tests {
         }
         let told: Vec<_> = packets.iter().map(|it| (it.what, it.len)).collect();
         assert_eq!(told, [(What::Fin, 16), (What::Data, 4), (What::Fin, 0)]);
+    }
+
+    /// The beginnings of frames of loopback: Ethernet, then IP with TCP, UDP and ICMP, in both versions.
+    fn beginning() -> impl Strategy<Value = Vec<u8>> {
+        let v4 = |protocol| {
+            let mut all =
+                [vec![0; 12], vec![8, 0, 0x45, 0, 0, 80, 0, 0, 0, 0, 64, protocol]].concat();
+            all.extend([0, 0, 127, 0, 0, 1, 127, 0, 0, 1]);
+            all
+        };
+        let v6 = |protocol| {
+            [vec![0; 12], vec![0x86, 0xdd, 0x60, 0, 0, 0, 0, 60, protocol, 64], vec![0; 32]]
+                .concat()
+        };
+        // ICMP that quotes a datagram: destination unreachable, port.
+        let quote = |frame: Vec<u8>, why: &[u8], quoted: Vec<u8>| {
+            [frame, why.to_vec(), vec![0; 6], quoted[14..].to_vec()].concat()
+        };
+        proptest::sample::select(vec![
+            Vec::new(),
+            v4(6),
+            v4(17),
+            v6(6),
+            v6(17),
+            quote(v4(1), &[3, 3], v4(17)),
+            quote(v6(58), &[1, 4], v6(17)),
+        ])
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), ..Default::default() })]
+
+        #[test]
+        fn whatever_comes_by_is_read_or_means_nothing(
+            frames in collection::vec((beginning(), collection::vec(any::<u8>(), 0..64), 0..70_000u64), 1..8),
+            flip in any::<(usize, u8)>(),
+        ) {
+            let mut flows = Flows::default();
+            for (beginning, rest, cut) in frames {
+                let mut data = [beginning, rest].concat();
+                let length = data.len().max(1);
+                data.iter_mut().skip(flip.0 % length).take(1).for_each(|byte| *byte ^= flip.1);
+                let frame = Bytes { len: data.len() as u64 + cut, data };
+                if let Some((source, target, segment)) = meaning(&frame) {
+                    flows.news(&source, &target, segment);
+                }
+            }
+        }
     }
 
     #[test]

@@ -36,24 +36,28 @@ fn count(bytes: isize) {
 
 // SAFETY: all is left to the system's allocator; the counters are plain cells, whose use takes no memory.
 unsafe impl GlobalAlloc for Counting {
+    // SAFETY: the caller's promises are those that System asks for.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
-        // SAFETY: the caller's promises are those that System asks for.
+        // SAFETY: as above.
         unsafe { System.alloc(layout) }
     }
 
+    // SAFETY: the caller's promises are those that System asks for.
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         count(-(layout.size() as isize));
         // SAFETY: as above.
         unsafe { System.dealloc(at, layout) }
     }
 
+    // SAFETY: the caller's promises are those that System asks for.
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
         // SAFETY: as above.
         unsafe { System.alloc_zeroed(layout) }
     }
 
+    // SAFETY: the caller's promises are those that System asks for.
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(size as isize - layout.size() as isize);
         // SAFETY: as above.

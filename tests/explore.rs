@@ -79,7 +79,7 @@ fn each_planted_race_passes_in_lockstep_is_found_and_is_played_again_as_it_was_t
 #[test]
 fn what_is_found_does_not_depend_on_how_many_runs_go_on_at_once() {
     let Some(bin) = command("same_slot") else { return };
-    let of = |jobs| lab(&["explore", "10", "--bin", &bin, "-j", jobs], "");
+    let of = |jobs| lab(&["explore", "10", "--bin", &bin, "--schedules", "60", "-j", jobs], "");
     let (Some(one), Some(five)) = (of("1"), of("5")) else { return };
     assert_eq!(stdout(&one), stdout(&five));
 }

@@ -94,7 +94,7 @@ fn uses(material: &Path) -> Vec<Vec<String>> {
         "run 1".into(),
         "trace -- true".into(),
         "check 3 --weather none".into(),
-        "explore 10 --schedules 1".into(),
+        "explore 3 --schedules 1".into(),
         "diff 3".into(),
         "hint 3".into(),
         "solution 3".into(),

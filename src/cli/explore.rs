@@ -21,8 +21,9 @@ use super::target::{Target, jobs, wants_prediction};
   lab explore 10 --bin 'python3 server.py' --schedules 5000
   lab explore 10 --scenario 'twenty clients at once' --delays 12,45
 
-A schedule is one thread at a time, each until it waits, but for some delays: at the 12th moment at which
-somebody else could go on, somebody else does. That nothing is found is no proof.
+A schedule is one thread at a time, each until it waits, but for some delays:
+at the 12th moment at which somebody else could go on, somebody else does.
+That nothing is found is no proof.
 
 0: no rule was broken; 1: one is broken; 2: the lab could not find out.")]
 pub struct Explore {
@@ -34,7 +35,7 @@ pub struct Explore {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["bin", "role"])]
     program: Option<String>,
     /// How many schedules to try
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = whole_number, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = some, allow_negative_numbers = true)]
     schedules: usize,
     /// Begin no more after so many seconds
     #[arg(long, value_name = "N", value_parser = super::record::seconds, allow_negative_numbers = true)]
@@ -50,8 +51,11 @@ pub struct Explore {
     jobs: Option<std::num::NonZeroUsize>,
 }
 
-fn whole_number(text: &str) -> std::result::Result<usize, String> {
-    text.parse().map_err(|_| "not a whole number".to_string())
+fn some(text: &str) -> std::result::Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be more than 0".into()),
+        number => number.map_err(|_| "not a whole number".into()),
+    }
 }
 
 impl Explore {
@@ -113,7 +117,6 @@ impl Explore {
 /// What was found, in words; `check` is the command that checks the same program.
 fn told(explored: &Explored, check: &str) -> verdict::Explored {
     let Explored { tried, decisions, .. } = explored;
-    let decisions = counted(*decisions, "decision");
     let schedules = counted(*tried as u64, "schedule");
     match &explored.found {
         Found::Before(cells) => {
@@ -131,10 +134,13 @@ fn told(explored: &Explored, check: &str) -> verdict::Explored {
                 Some(why) => Judgement::Undetermined { why: why.clone() },
                 None => Judgement::Pass,
             },
-            how: match tried {
+            how: match decisions {
                 0 => "in lockstep, and nobody else could ever have gone on: there is no other schedule"
                     .into(),
-                _ => format!("in {schedules}, of {decisions} in lockstep; that is no proof"),
+                _ => {
+                    let decisions = counted(*decisions, "decision");
+                    format!("in {schedules}, of {decisions} in lockstep; that is no proof")
+                }
             },
             cell: None,
         },

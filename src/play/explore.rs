@@ -70,6 +70,11 @@ pub fn explore(check: &Check, bounds: Bounds, done: &(dyn Fn(&str) + Sync)) -> E
     if cells.iter().any(|cell| cell.verdict.result != Judgement::Pass) {
         return Explored { tried: 0, decisions: all, found: Found::Before(cells) };
     }
+    if cells.len() < check.plans.len() {
+        let why = "the time was over before all scenarios had been played in lockstep";
+        let found = Found::Nothing { undetermined: Some(why.into()) };
+        return Explored { tried: 0, decisions: all, found };
+    }
     let trials = trials(&decisions, bounds.schedules, check.seed);
     let (tried, found) = match explorer.first_broken(&trials) {
         Ok(at) => {

@@ -26,7 +26,7 @@ const RACES: [(&str, &str, &[&str]); 10] = [
     ("handed_over", "10", &["conn"]),
     ("lock_order", "10", &["futex"]),
     ("lost_signal", "10", &["pause"]),
-    ("lost_wakeup", "10", &["conn"]),
+    ("lost_wakeup", "10", &["conn", "waiting for the books"]),
     ("not_joined", "10", &["EBADF", "send"]),
     ("same_slot", "10", &["conn"]),
     ("two_readers", "10", &["recv", "shutdown"]),

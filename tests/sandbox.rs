@@ -752,6 +752,11 @@ fn fork(work: impl FnOnce(&mut File)) -> Child {
         return Child { pid, out: out.into() };
     }
     drop(out);
+    // Under nohup, or in the background of a script, some are ignored, and what is ignored is not passed on.
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: sets no handler of ours.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
     let mut say = File::from(say);
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(&mut say))) {
         let text = panic.downcast_ref::<String>().map_or("panicked", String::as_str);

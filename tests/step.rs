@@ -165,7 +165,17 @@ fn what_the_world_does_comes_when_nobody_else_can_move_and_is_told() {
 #[test]
 fn ctrl_c_at_a_question_ends_with_what_has_been_recorded() {
     use std::io::Write as _;
-    let mut child = command(&["step", "1"]).spawn().expect("lab starts");
+    use std::os::unix::process::CommandExt as _;
+    let mut step = command(&["step", "1"]);
+    // In the background of a script SIGINT is ignored, and stays so.
+    // SAFETY: signal(2) may be called between fork and exec.
+    unsafe {
+        step.pre_exec(|| {
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
+            Ok(())
+        });
+    }
+    let mut child = step.spawn().expect("lab starts");
     let mut stdin = child.stdin.take().unwrap();
     let mut said = BufReader::new(child.stdout.take().unwrap());
     stdin.write_all(b"s\n").unwrap();

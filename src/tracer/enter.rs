@@ -663,6 +663,7 @@ fn is_alarm(raw: &Raw) -> bool {
 fn wakes(raw: &Raw) -> Wakes {
     match raw.nr as libc::c_long {
         libc::SYS_futex => Wakes::Futexes,
+        libc::SYS_recvfrom | libc::SYS_recvmsg => Wakes::Senders,
         libc::SYS_socket
         | libc::SYS_getsockname
         | libc::SYS_getpeername

@@ -13,6 +13,7 @@ use crate::event::{
     Bytes, Cause, Event, Frame, Kind, Look, Packet, SockAddr, SocketId, SocketState, Standing, What,
 };
 
+use super::descriptors::Open;
 use super::tracees::Key;
 use super::{Changed, Tracer, bounds, settle};
 
@@ -82,12 +83,9 @@ impl Tracer {
             thread: event.thread,
             waiting: false,
         };
-        let concerned = about_sockets(event);
-        let changed = match self.moves_on_connection(event) {
-            true => Changed::Connections,
-            false => Changed::Anything,
-        };
-        self.look(cause, concerned.then_some(changed), false);
+        let moved_on = || self.end_that_moved(event).map(|it| Changed::Ends(vec![it]));
+        let changed = about_sockets(event).then(|| moved_on().unwrap_or(Changed::Anything));
+        self.look(cause, changed, false);
         if let Some(event) = self.out.back_mut() {
             let known = event.socket.map(|id| (Some(id), String::new()));
             let state = known.and_then(|ends| self.seen.sockets.get(&ends));
@@ -102,8 +100,9 @@ impl Tracer {
     /// Looks at what the thread that had the turn has sent before it began to wait, if another is to have it.
     pub(super) fn look_before_turn(&mut self, next: Option<Key>) {
         let Some(current) = self.current.filter(|&key| next != Some(key)) else { return };
-        let in_call = self.threads.get(&current).is_some_and(|thread| thread.call.is_some());
-        if !in_call || !self.looks_often() {
+        let call = self.threads.get(&current).and_then(|thread| thread.call.as_ref());
+        // Who waits for something to come has sent nothing.
+        if call.is_none_or(|call| settle::only_takes(call.raw())) || !self.looks_often() {
             return;
         }
         let cause = Cause {
@@ -122,6 +121,7 @@ impl Tracer {
             if self.settings.shared_ports {
                 self.await_ends();
             }
+            self.rest();
             let cause = Cause { after: self.seq, ..Cause::default() };
             self.look(cause, Some(Changed::Anything), true);
         }
@@ -143,20 +143,19 @@ impl Tracer {
         }
     }
 
-    /// Whether the event only moved bytes of a TCP connection.
-    fn moves_on_connection(&self, event: &Event) -> bool {
+    /// The addresses of a TCP socket, its own first, if the event only moved bytes there. What that means for the other end
+    /// goes over the wire.
+    fn end_that_moved(&self, event: &Event) -> Option<(SockAddr, SockAddr)> {
         let moves =
             ["sendto", "recvfrom", "sendmsg", "recvmsg", "read", "write", "readv", "writev"];
-        let is_tcp = |id: SocketId| {
-            let mut known = self
-                .descriptors
-                .iter()
-                .filter(|(open, _)| self.descriptors.known_id(*open) == Some(id));
-            known.any(|(_, it)| matches!(&it.kind, Kind::Socket { protocol, .. } if protocol == "IPPROTO_TCP"))
-        };
-        event.ret.is_some()
-            && moves.contains(&event.syscall.as_ref())
-            && event.socket.is_some_and(is_tcp)
+        if event.ret.is_none() || !moves.contains(&event.syscall.as_ref()) {
+            return None;
+        }
+        let id = event.socket?;
+        let is_it = |open: Open| self.descriptors.known_id(open) == Some(id);
+        let (_, it) = self.descriptors.iter().find(|(open, _)| is_it(*open))?;
+        let is_tcp = matches!(&it.kind, Kind::Socket { protocol, .. } if protocol == "IPPROTO_TCP");
+        it.endpoints.clone().filter(|_| is_tcp)
     }
 
     /// The next of what was found and not told yet.
@@ -166,19 +165,17 @@ impl Tracer {
 
     /// `concerned`: which sockets may stand otherwise though nothing was sent.
     fn look(&mut self, cause: Cause, concerned: Option<Changed>, quiet: bool) {
-        self.rest();
         let captured = self.kernel.captured();
-        let on_connection = |sent: &Sent| matches!(sent.what, What::Data | What::Fin);
-        let sent = match captured.packets.as_slice() {
-            [] => None,
-            packets if packets.iter().all(on_connection) => Some(Changed::Connections),
-            _ => Some(Changed::Anything),
-        };
+        let sent = on_connections(&captured.packets);
         let changed = match (concerned, sent) {
-            (Some(one), Some(other)) if one != other => Some(Changed::Anything),
+            (Some(Changed::Ends(mut one)), Some(Changed::Ends(others))) => {
+                one.extend(others);
+                Some(Changed::Ends(one))
+            }
+            (Some(_), Some(_)) => Some(Changed::Anything),
             (concerned, sent) => concerned.or(sent),
         };
-        let sockets = changed.map(|changed| self.changed(changed)).unwrap_or_default();
+        let sockets = changed.map(|changed| self.changed(&changed)).unwrap_or_default();
         let first = self.seen.packets;
         self.seen.packets += captured.packets.len();
         let packet = |sent: Sent| {
@@ -209,7 +206,7 @@ impl Tracer {
     }
 
     /// The sockets that stand otherwise than at the last look; those that are gone are `CLOSED`.
-    fn changed(&mut self, changed: Changed) -> Vec<SocketState> {
+    fn changed(&mut self, changed: &Changed) -> Vec<SocketState> {
         let now: BTreeMap<Ends, SocketState> =
             self.states_after(changed).into_iter().map(|state| (ends(&state), state)).collect();
         let before = std::mem::take(&mut self.seen.sockets);
@@ -240,6 +237,21 @@ impl Tracer {
         );
         self.seen.sockets = now;
         changed
+    }
+}
+
+/// What may stand otherwise after these packets; `None` if there are none.
+fn on_connections(packets: &[Sent]) -> Option<Changed> {
+    let moves_bytes = |sent: &Sent| matches!(sent.what, What::Data | What::Fin);
+    let ends = |Sent { source, target, .. }: &Sent| {
+        [(source.clone(), target.clone()), (target.clone(), source.clone())]
+    };
+    match packets {
+        [] => None,
+        some if some.iter().all(moves_bytes) => {
+            Some(Changed::Ends(some.iter().flat_map(ends).collect()))
+        }
+        _ => Some(Changed::Anything),
     }
 }
 

@@ -90,17 +90,18 @@ pub trait Kernel {
     fn has_unacknowledged(&self, is_ours: &dyn Fn(u64) -> bool) -> bool;
     /// Every TCP and UDP socket of this network, with its inode: 0 where no process owns it any more, or not yet.
     /// `changed`: which of them may stand otherwise than at the last time; the others are not looked at again.
-    fn states(&mut self, changed: Changed) -> Vec<(u64, SocketState)>;
+    fn states(&mut self, changed: &Changed) -> Vec<(u64, SocketState)>;
     /// What has gone over the wire since the last time; nothing where it is not read.
     fn captured(&mut self) -> Captured;
 }
 
 /// What of the kernel's table of sockets may have changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changed {
     Anything,
-    /// Bytes went over connections that stood: no listener's queue, no datagram socket.
-    Connections,
+    /// Bytes went over connections that stood, of which these are the ends, each with its own address first: no listener's
+    /// queue, no datagram socket.
+    Ends(Vec<(SockAddr, SockAddr)>),
 }
 
 /// How a run is to be recorded.
@@ -262,6 +263,8 @@ pub struct Tracer {
     world_may_go: bool,
     /// Whom the last resumed thread may have woken.
     woken: settle::Wakes,
+    /// Nobody was resumed since all stood still.
+    is_settled: bool,
     rotate: bool,
     streak: u32,
     idle_recorded: u32,
@@ -326,6 +329,7 @@ impl Tracer {
             decisions: 0,
             world_may_go: false,
             woken: settle::Wakes::All,
+            is_settled: false,
             rotate: false,
             streak: 0,
             idle_recorded: 0,
@@ -450,15 +454,15 @@ impl Tracer {
     /// Lets the chosen thread go on from its stop.
     fn act(&mut self, key: Key) {
         self.current = Some(key);
+        self.is_settled = false;
         let Some(held) = self.threads.get_mut(&key).and_then(|thread| thread.held.take()) else {
             return;
         };
         // But not for a thread that was interrupted for computing too long.
-        if !matches!(held, Held::Ready(_)) && self.is_serial() {
-            let cpu = proc::cpu_time(self.process_of(key));
-            if let Some(thread) = self.threads.get_mut(&key) {
-                thread.cpu_at_resume = cpu;
-            }
+        if !matches!(held, Held::Ready(_))
+            && let Some(thread) = self.threads.get_mut(&key)
+        {
+            thread.cpu_at_look = None;
         }
         let done = match held {
             Held::Ready(stopped) => stopped.resume(0),

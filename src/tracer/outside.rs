@@ -199,11 +199,11 @@ impl Tracer {
     /// The states of all TCP and UDP sockets of the run, the named ones first; what events have spoken of and is in the
     /// kernel's table no more is `CLOSED`.
     pub fn states(&mut self) -> Vec<SocketState> {
-        self.states_after(Changed::Anything)
+        self.states_after(&Changed::Anything)
     }
 
     /// The same, where it is known what may have changed since the last time.
-    pub(super) fn states_after(&mut self, changed: Changed) -> Vec<SocketState> {
+    pub(super) fn states_after(&mut self, changed: &Changed) -> Vec<SocketState> {
         let table = self.kernel.states(changed);
         let mut states = Vec::new();
         for (inode, mut state) in table {
@@ -244,8 +244,9 @@ impl Tracer {
             .collect();
         states.extend(gone);
         let nobody = crate::event::SocketId(u32::MAX);
-        states.sort_by_cached_key(|state| {
-            (state.socket.unwrap_or(nobody), state.local.to_string(), state.remote.to_string())
+        states.sort_by_cached_key(|state| match state.socket {
+            Some(id) => (id, String::new(), String::new()),
+            None => (nobody, state.local.to_string(), state.remote.to_string()),
         });
         states
     }

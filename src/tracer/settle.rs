@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::decode::Raw;
 use crate::error::{Error, Result};
 use crate::event::Reason;
 
 use super::proc::{self, Doing};
 use super::stop::{self, Status};
-use super::tracees::Key;
+use super::tracees::{Held, Key};
 use super::{Tracer, bounds};
 
 /// Whom the thread that ran last may have woken: those are looked at again before the next decision.
@@ -24,6 +25,8 @@ pub enum Wakes {
     Nobody,
     /// It used a futex.
     Futexes,
+    /// It took from a socket: whoever waits to send, or for several descriptors.
+    Senders,
     /// It used a descriptor.
     Descriptors,
     All,
@@ -35,24 +38,28 @@ const PATIENT_LOOKS: u32 = 4;
 impl Tracer {
     /// Returns when no thread runs. Threads that died meanwhile are told then, in a fixed order.
     pub(super) fn settle(&mut self) -> Result<()> {
+        // Nobody was resumed, and nothing was done from outside.
+        if self.is_settled && self.woken == Wakes::Nobody {
+            return Ok(());
+        }
         let mut looks = 0;
         loop {
             // Who has just been resumed runs: it is given its turn before it is looked at, which costs more than a stop.
-            if !self.collect()? && looks == 0 && self.was_just_resumed() {
+            if looks == 0 && self.was_just_resumed() {
                 self.pause(&mut looks, None)?;
+            } else {
+                self.collect()?;
             }
             if self.should_stop() {
                 return Ok(());
             }
-            let awake =
-                self.current.filter(|&key| self.is_awake(key)).or_else(|| self.first_awake());
-            if let Some(key) = awake {
+            if let Some(key) = self.first_awake() {
                 self.pause(&mut looks, Some(key))?;
                 continue;
             }
             // All sleep or stand, so no packet is sent any more; wait until those under way have
             // arrived, and look again at whom they woke.
-            if matches!(self.woken, Wakes::Descriptors | Wakes::All) {
+            if matches!(self.woken, Wakes::Senders | Wakes::Descriptors | Wakes::All) {
                 if self.backlog.is_busy() {
                     self.pause(&mut looks, None)?;
                     continue;
@@ -61,13 +68,14 @@ impl Tracer {
                     continue;
                 }
             }
-            if !self.collect()? {
+            if self.woken != Wakes::All || !self.collect()? {
                 break;
             }
         }
         self.mark_blocked();
         self.tell_deaths();
         self.woken = Wakes::Nobody;
+        self.is_settled = true;
         Ok(())
     }
 
@@ -79,6 +87,14 @@ impl Tracer {
         })
     }
 
+    /// Whether only the thread that had the turn can have moved, and stands again: it ran from one call to the next, and
+    /// nobody is woken by that.
+    fn nobody_else_moved(&self) -> bool {
+        let thread = self.current.and_then(|key| self.threads.get(&key));
+        let stands = thread.is_some_and(|it| matches!(it.held, Some(Held::Entry(..))));
+        stands && self.woken == Wakes::Nobody && self.dead.is_empty() && self.unclaimed.is_empty()
+    }
+
     /// Takes in every status that has come; says whether there was one.
     fn collect(&mut self) -> Result<bool> {
         let mut any = false;
@@ -87,6 +103,9 @@ impl Tracer {
                 Ok(Some((tid, status))) => {
                     any = true;
                     self.on_status(tid, status);
+                    if self.nobody_else_moved() {
+                        return Ok(true);
+                    }
                 }
                 Ok(None) | Err(Errno::ECHILD) => return Ok(any),
                 Err(Errno::EINTR) => {}
@@ -113,8 +132,10 @@ impl Tracer {
         self.first_awake().is_some()
     }
 
+    /// The one that had the turn, if it runs, else the first in order.
     fn first_awake(&self) -> Option<Key> {
-        self.threads.keys().copied().find(|&key| self.is_awake(key))
+        let others = self.threads.keys().copied().filter(|&key| self.current != Some(key));
+        self.current.into_iter().chain(others).find(|&key| self.is_awake(key))
     }
 
     /// Whether a thread runs, or has a stop or death that has not been fetched.
@@ -132,6 +153,7 @@ impl Tracer {
             match self.woken {
                 Wakes::Nobody => return false,
                 Wakes::Futexes if !on_futex => return false,
+                Wakes::Senders if on_futex || only_takes(call.raw()) => return false,
                 Wakes::Descriptors if on_futex => return false,
                 _ => {}
             }
@@ -190,8 +212,10 @@ impl Tracer {
     /// A thread that computes without a call keeps the others waiting: after a second of processor time one of them is
     /// let in, after ten the run is ended.
     fn mind_computing(&mut self, key: Key) -> Result<()> {
-        let Some(thread) = self.threads.get(&key) else { return Ok(()) };
+        let Some(thread) = self.threads.get_mut(&key) else { return Ok(()) };
         let used = proc::cpu_time(self.processes[thread.process].pid);
+        let before = *thread.cpu_at_look.get_or_insert(used);
+        let thread = &self.threads[&key];
         if let Some(limits) = self.settings.limits
             && used > limits.cpu.saturating_mul(1_000_000_000)
         {
@@ -199,7 +223,7 @@ impl Tracer {
             self.end_for(format!("{role} used {} s of processor time", limits.cpu));
             return Ok(());
         }
-        let used = Duration::from_nanos(used.saturating_sub(thread.cpu_at_resume));
+        let used = Duration::from_nanos(used.saturating_sub(before));
         let others_wait = self.threads.iter().any(|(&other, it)| other != key && it.held.is_some());
         if used > bounds::COMPUTES_FOR_EVER {
             let what = format!(
@@ -238,6 +262,9 @@ impl Tracer {
             (Wakes::Nobody, wakes) => wakes,
             (before, Wakes::Nobody) => before,
             (before, wakes) if before == wakes => before,
+            (Wakes::Senders | Wakes::Descriptors, Wakes::Senders | Wakes::Descriptors) => {
+                Wakes::Descriptors
+            }
             _ => Wakes::All,
         };
     }
@@ -257,6 +284,18 @@ impl Tracer {
             self.tell_death(thread, signal);
         }
     }
+}
+
+/// Whether a call waits for something to come: that somebody else takes from a socket does not end it.
+pub(super) fn only_takes(raw: &Raw) -> bool {
+    let takes = [
+        libc::SYS_recvfrom,
+        libc::SYS_recvmsg,
+        libc::SYS_accept,
+        libc::SYS_accept4,
+        libc::SYS_read,
+    ];
+    takes.contains(&(raw.nr as libc::c_long))
 }
 
 /// Set by the handler of SIGINT, SIGTERM and SIGHUP.

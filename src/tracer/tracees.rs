@@ -98,8 +98,8 @@ pub struct Thread {
     pub before_exec: bool,
     /// Times that its timer fired with nothing else happening.
     pub idle_fires: u32,
-    /// Processor time of its process when it was resumed, in nanoseconds.
-    pub cpu_at_resume: u64,
+    /// Processor time of its process when it was first seen to run on since it was resumed, in nanoseconds.
+    pub cpu_at_look: Option<u64>,
 }
 
 /// A stop that waits for the thread to be chosen.
@@ -256,7 +256,7 @@ impl Tracer {
             listening: false,
             before_exec,
             idle_fires: 0,
-            cpu_at_resume: proc::cpu_time(self.processes[process].pid),
+            cpu_at_look: None,
         };
         self.threads.insert(key, thread);
         self.by_tid.insert(tid, key);

@@ -5,6 +5,7 @@
 //! not what is sent again, and segments with data in a row as one, since how a stream is cut is the kernel's affair.
 
 use std::collections::HashMap;
+use std::io::IoSliceMut;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use etherparse::{Icmpv4Type, Icmpv6Type, LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use etherparse::{icmpv4, icmpv6};
 use nix::errno::Errno;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, recvmmsg};
 
 use crate::event::{BYTES_KEPT, Bytes, SockAddr, What};
 use crate::tracer::{Captured, Sent};
@@ -21,16 +23,21 @@ pub struct Capture {
     socket: OwnedFd,
     flows: Flows,
     began: Duration,
+    /// Room for the frames that are read at once.
+    room: Vec<[u8; BYTES_KEPT]>,
 }
+
+/// Frames that are read at once: a call sends one or two, mostly.
+const AT_ONCE: usize = 8;
 
 impl Capture {
     /// Fails with EPERM without CAP_NET_RAW in the network namespace that it is called in.
     pub fn open() -> Result<Capture, Errno> {
-        let all = i32::from((libc::ETH_P_ALL as u16).to_be());
         let flags = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        // Of no protocol it receives nothing until it is bound, and then with a filter.
         // SAFETY: plain numbers; the descriptor is ours alone.
         let socket = unsafe {
-            let fd = Errno::result(libc::socket(libc::AF_PACKET, flags, all))?;
+            let fd = Errno::result(libc::socket(libc::AF_PACKET, flags, 0))?;
             OwnedFd::from_raw_fd(fd)
         };
         // Room for what one call can send before the next look: far more than the sockets' own buffers hold.
@@ -38,72 +45,100 @@ impl Capture {
         for (name, value) in [(libc::SO_RCVBUFFORCE, ROOM), (libc::SO_TIMESTAMPNS, 1)] {
             super::set_option(&socket, libc::SOL_SOCKET, name, &value.to_ne_bytes());
         }
-        Ok(Capture { socket, flows: Flows::default(), began: now() })
+        only_outgoing(&socket)?;
+        bind_to_all(&socket)?;
+        let room = vec![[0; BYTES_KEPT]; AT_ONCE];
+        Ok(Capture { socket, flows: Flows::default(), began: now(), room })
     }
 
     /// What has left since the last time.
     pub fn take(&mut self) -> Captured {
         let mut captured = Captured::default();
-        while let Some((at, bytes)) = self.next_frame() {
-            let sent = meaning(&bytes).and_then(|(source, target, segment)| {
-                self.flows.news(&source, &target, segment).map(|(what, len)| Sent {
-                    source,
-                    target,
-                    what,
-                    len,
-                })
-            });
-            let place = sent.map(|sent| add(&mut captured.packets, sent));
-            let at = at.saturating_sub(self.began).as_nanos() as u64;
-            captured.frames.push((at, bytes, place));
+        loop {
+            let frames = self.next_frames();
+            let is_last = frames.len() < AT_ONCE;
+            for (at, bytes) in frames {
+                let sent = meaning(&bytes).and_then(|(source, target, segment)| {
+                    self.flows.news(&source, &target, segment).map(|(what, len)| Sent {
+                        source,
+                        target,
+                        what,
+                        len,
+                    })
+                });
+                let place = sent.map(|sent| add(&mut captured.packets, sent));
+                let at = at.saturating_sub(self.began).as_nanos() as u64;
+                captured.frames.push((at, bytes, place));
+            }
+            if is_last {
+                return captured;
+            }
         }
-        captured
     }
 
-    /// The next frame that leaves, and when it did.
-    fn next_frame(&self) -> Option<(Duration, Bytes)> {
-        loop {
-            let mut data = vec![0u8; BYTES_KEPT];
-            // SAFETY: all of these are plain data, for which zeros are valid.
-            let (mut from, mut message): (libc::sockaddr_ll, libc::msghdr) =
-                unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
-            let mut part = libc::iovec { iov_base: data.as_mut_ptr().cast(), iov_len: data.len() };
-            let mut control = [0u64; 8];
-            message.msg_name = (&raw mut from).cast();
-            message.msg_namelen = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
-            message.msg_iov = &raw mut part;
-            message.msg_iovlen = 1;
-            message.msg_control = control.as_mut_ptr().cast();
-            message.msg_controllen = size_of_val(&control) as _;
-            // SAFETY: the kernel writes within the lengths given; all of it outlives the call.
-            let length =
-                unsafe { libc::recvmsg(self.socket.as_raw_fd(), &mut message, libc::MSG_TRUNC) };
-            if length < 0 {
-                match Errno::last() {
-                    Errno::EINTR => continue,
-                    _ => return None,
-                }
-            }
-            if from.sll_pkttype != libc::PACKET_OUTGOING {
-                continue;
-            }
-            data.truncate(length as usize);
-            return Some((stamp(&message), Bytes { len: length as u64, data }));
-        }
+    /// The next frames that leave, each with when it did; all of them if fewer than [`AT_ONCE`].
+    fn next_frames(&mut self) -> Vec<(Duration, Bytes)> {
+        let stamps = Some(nix::cmsg_space!(libc::timespec));
+        let mut headers = MultiHeaders::<()>::preallocate(AT_ONCE, stamps);
+        let mut parts: Vec<_> = self.room.iter_mut().map(|room| [IoSliceMut::new(room)]).collect();
+        let fd = self.socket.as_raw_fd();
+        let asked = recvmmsg(fd, &mut headers, parts.iter_mut(), MsgFlags::MSG_TRUNC, None);
+        // EAGAIN: nothing has left.
+        let Ok(found) = asked else { return Vec::new() };
+        let found: Vec<_> = found.map(|it| (it.bytes, stamp(&it))).collect();
+        let kept = |(room, (len, at)): (&[u8; BYTES_KEPT], (usize, Duration))| {
+            (at, Bytes { len: len as u64, data: room[..len.min(BYTES_KEPT)].to_vec() })
+        };
+        self.room.iter().zip(found).map(kept).collect()
     }
 }
 
+/// Lets only frames through that leave.
+fn only_outgoing(socket: &OwnedFd) -> Result<(), Errno> {
+    let step = |code: u32, jump: (u8, u8), k: u32| libc::sock_filter {
+        code: code as u16,
+        jt: jump.0,
+        jf: jump.1,
+        k,
+    };
+    let direction = (libc::SKF_AD_OFF + libc::SKF_AD_PKTTYPE) as u32;
+    let mut steps = [
+        step(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, (0, 0), direction),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, (0, 1), libc::PACKET_OUTGOING.into()),
+        step(libc::BPF_RET | libc::BPF_K, (0, 0), u32::MAX),
+        step(libc::BPF_RET | libc::BPF_K, (0, 0), 0),
+    ];
+    let filter = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+    let length = size_of::<libc::sock_fprog>() as libc::socklen_t;
+    let (level, name) = (libc::SOL_SOCKET, libc::SO_ATTACH_FILTER);
+    // SAFETY: the kernel reads the program, and the steps that it points to, of the length given.
+    let done = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const filter).cast(), length)
+    };
+    Errno::result(done).map(drop)
+}
+
+/// From now on it receives the frames of all interfaces and protocols.
+fn bind_to_all(socket: &OwnedFd) -> Result<(), Errno> {
+    // SAFETY: plain data, for which zeros are valid.
+    let mut all: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    all.sll_family = libc::AF_PACKET as u16;
+    all.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+    let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    // SAFETY: the kernel reads `all`, of the length given.
+    let done = unsafe { libc::bind(socket.as_raw_fd(), (&raw const all).cast(), length) };
+    Errno::result(done).map(drop)
+}
+
 /// When the kernel saw the frame, since 1970.
-fn stamp(message: &libc::msghdr) -> Duration {
-    // SAFETY: the message was filled by recvmsg(2), and its control buffer lives; a timespec follows the header.
-    unsafe {
-        let header = libc::CMSG_FIRSTHDR(message);
-        if header.is_null() || (*header).cmsg_type != libc::SCM_TIMESTAMPNS {
-            return now();
-        }
-        let time: libc::timespec = std::ptr::read_unaligned(libc::CMSG_DATA(header).cast());
-        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-    }
+fn stamp(message: &RecvMsg<'_, '_, ()>) -> Duration {
+    let stamp = message.cmsgs().ok().and_then(|mut all| {
+        all.find_map(|it| match it {
+            ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
+            _ => None,
+        })
+    });
+    stamp.unwrap_or_else(now)
 }
 
 fn now() -> Duration {

@@ -109,7 +109,7 @@ impl Kernel for Sockets {
         sock_diag::unix_peer(self.diag.as_ref()?, u32::try_from(inode).ok()?)
     }
 
-    fn states(&mut self, changed: Changed) -> Vec<(u64, SocketState)> {
+    fn states(&mut self, changed: &Changed) -> Vec<(u64, SocketState)> {
         // The whole table takes a hundred times as long as what is known to be in it.
         match (&self.diag, &self.capture) {
             (Some(diag), Some(_)) => self.connections.states(diag, changed).unwrap_or_default(),

@@ -4,11 +4,13 @@
 //! that no process owns any more, too: those in TIME-WAIT, and those that still have something to send. And those that
 //! nobody owns yet, since they wait in a listener's queue.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::IoSliceMut;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, MultiHeaders, recvmmsg};
 
 use crate::event::{SockAddr, SocketState};
 use crate::tracer::Changed;
@@ -40,27 +42,67 @@ impl Diag {
         request: &[u8],
         mut take: impl FnMut(&[u8]),
     ) -> Result<(), Errno> {
-        let length = HEADER + request.len();
-        let mut message = Vec::with_capacity(length);
-        message.extend((length as u32).to_ne_bytes());
-        message.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-        message.extend(((libc::NLM_F_REQUEST | flags) as u16).to_ne_bytes());
-        message.extend([0; 8]);
-        message.extend(request);
-        let fd = self.0.as_raw_fd();
-        // SAFETY: the kernel reads `message`, of the length given.
-        let sent = unsafe { libc::send(fd, message.as_ptr().cast(), message.len(), 0) };
-        Errno::result(sent)?;
+        self.send(&message(flags, request))?;
         let mut buf = vec![0u8; 32 * 1024];
         loop {
+            let fd = self.0.as_raw_fd();
             // SAFETY: the kernel writes at most `buf.len()` bytes into `buf`.
             let got = unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), 0) };
-            let got = Errno::result(got)? as usize;
-            if read_messages(&buf[..got], &mut take)? || flags == 0 {
+            let packet = &buf[..Errno::result(got)? as usize];
+            if read_messages(packet, &mut take)? || flags == 0 {
                 return Ok(());
             }
         }
     }
+
+    /// Asks several questions about one socket each, at once. The answers come in the order of the questions; `None`: there
+    /// is no such socket.
+    fn ask_each<T>(
+        &self,
+        requests: &[Vec<u8>],
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<Option<T>>, Errno> {
+        let messages: Vec<Vec<u8>> = requests.iter().map(|it| message(0, it)).collect();
+        self.send(&messages.concat())?;
+        let mut room = vec![[0u8; 1024]; requests.len()];
+        let mut answers = Vec::with_capacity(requests.len());
+        while answers.len() < requests.len() {
+            let mut headers = MultiHeaders::<()>::preallocate(requests.len(), None);
+            let mut parts: Vec<_> = room.iter_mut().map(|it| [IoSliceMut::new(it)]).collect();
+            let parts = parts.iter_mut().skip(answers.len());
+            let found =
+                recvmmsg(self.0.as_raw_fd(), &mut headers, parts, MsgFlags::MSG_DONTWAIT, None)?;
+            for packet in found {
+                let mut answer = None;
+                // ENOENT, or why else there is no answer: the next ones come all the same.
+                if let Some(packet) = packet.iovs().next() {
+                    let _ = read_messages(packet, &mut |message| answer = read(message));
+                }
+                answers.push(answer);
+            }
+        }
+        Ok(answers)
+    }
+
+    fn send(&self, messages: &[u8]) -> Result<(), Errno> {
+        let fd = self.0.as_raw_fd();
+        // SAFETY: the kernel reads `messages`, of the length given.
+        let sent = unsafe { libc::send(fd, messages.as_ptr().cast(), messages.len(), 0) };
+        Errno::result(sent).map(drop)
+    }
+}
+
+/// A request with its struct nlmsghdr.
+fn message(flags: i32, request: &[u8]) -> Vec<u8> {
+    let length = HEADER + request.len();
+    let mut message = Vec::with_capacity(length.next_multiple_of(4));
+    message.extend((length as u32).to_ne_bytes());
+    message.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+    message.extend(((libc::NLM_F_REQUEST | flags) as u16).to_ne_bytes());
+    message.extend([0; 8]);
+    message.extend(request);
+    message.resize(length.next_multiple_of(4), 0);
+    message
 }
 
 /// The size of struct nlmsghdr.
@@ -167,7 +209,8 @@ pub fn states(diag: &Diag) -> Result<Vec<(u64, SocketState)>, Errno> {
 /// look one of them up takes 4.
 #[derive(Default)]
 pub struct Connections {
-    known: BTreeSet<Ends>,
+    /// As they were seen last; `None`: not there.
+    known: BTreeMap<Ends, Option<(u64, SocketState)>>,
     /// The listeners and the datagram sockets as they were seen last.
     others: Vec<(u64, SocketState)>,
 }
@@ -179,7 +222,8 @@ impl Connections {
     /// Takes in both ends of a connection that begins.
     pub fn add(&mut self, one: &SockAddr, other: &SockAddr) {
         if let (Some(one), Some(other)) = (one.internet(), other.internet()) {
-            self.known.extend([(one, other), (other, one)]);
+            self.known.entry((one, other)).or_default();
+            self.known.entry((other, one)).or_default();
         }
     }
 
@@ -188,30 +232,46 @@ impl Connections {
     pub fn states(
         &mut self,
         diag: &Diag,
-        changed: Changed,
+        changed: &Changed,
     ) -> Result<Vec<(u64, SocketState)>, Errno> {
-        if changed == Changed::Anything {
-            self.others.clear();
-            dump(diag, libc::IPPROTO_TCP, 1 << LISTEN, &mut self.others)?;
-            dump(diag, libc::IPPROTO_UDP, u32::MAX, &mut self.others)?;
-        }
-        let mut found = self.others.clone();
-        let mut there = BTreeSet::new();
-        for ends in &self.known {
-            if let Some(state) = one(diag, ends)? {
-                there.insert(*ends);
-                found.push(state);
+        let asked: BTreeSet<Ends> = match changed {
+            Changed::Anything => {
+                self.others.clear();
+                dump(diag, libc::IPPROTO_TCP, 1 << LISTEN, &mut self.others)?;
+                dump(diag, libc::IPPROTO_UDP, u32::MAX, &mut self.others)?;
+                self.known.keys().copied().collect()
+            }
+            Changed::Ends(some) => {
+                let ends =
+                    some.iter().filter_map(|(own, other)| own.internet().zip(other.internet()));
+                ends.filter(|it| self.known.contains_key(it)).collect()
+            }
+        };
+        // No more at once than the kernel has room for in its answers.
+        const AT_ONCE: usize = 64;
+        let asked: Vec<Ends> = asked.into_iter().collect();
+        for some in asked.chunks(AT_ONCE) {
+            let requests: Vec<Vec<u8>> = some.iter().map(about).collect();
+            let answers = diag.ask_each(&requests, |it| read_state(it, libc::IPPROTO_TCP))?;
+            for (ends, answer) in some.iter().zip(answers) {
+                // Where there is no such connection, the kernel shows who listens at its port.
+                let found = answer.filter(|(_, it)| it.remote.internet() == Some(ends.1));
+                self.known.insert(*ends, found);
             }
         }
-        self.known.retain(|(own, other)| {
-            there.contains(&(*own, *other)) || there.contains(&(*other, *own))
-        });
-        Ok(found)
+        for (own, other) in asked {
+            let gone = |ends: &Ends| self.known.get(ends).is_none_or(Option::is_none);
+            if gone(&(own, other)) && gone(&(other, own)) {
+                self.known.remove(&(own, other));
+                self.known.remove(&(other, own));
+            }
+        }
+        Ok(self.others.iter().chain(self.known.values().flatten()).cloned().collect())
     }
 }
 
-/// One end of a connection; `None` if it is not there.
-fn one(diag: &Diag, (own, other): &Ends) -> Result<Option<(u64, SocketState)>, Errno> {
+/// The question about one end of a connection.
+fn about((own, other): &Ends) -> Vec<u8> {
     let mut request = match (own.0, other.0) {
         (IpAddr::V4(_), IpAddr::V4(_)) => request(libc::AF_INET, libc::IPPROTO_TCP, u32::MAX, 0),
         _ => request(libc::AF_INET6, libc::IPPROTO_TCP, u32::MAX, 0),
@@ -227,14 +287,7 @@ fn one(diag: &Diag, (own, other): &Ends) -> Result<Option<(u64, SocketState)>, E
         }
     }
     request[ID + 40..].fill(0xff);
-    let mut found = None;
-    match diag.ask(0, &request, |message| found = read_state(message, libc::IPPROTO_TCP)) {
-        Ok(()) => {}
-        Err(Errno::ENOENT) => return Ok(None),
-        Err(errno) => return Err(errno),
-    }
-    // Where there is no such connection, the kernel shows who listens at its port.
-    Ok(found.filter(|(_, state)| state.remote.internet() == Some(*other)))
+    request
 }
 
 /// The number of the state in net/tcp_states.h.

@@ -288,6 +288,7 @@ impl Request {
             arch: std::env::consts::ARCH.into(),
             kernel: release.unwrap_or_default(),
             schedule: self.tracer.schedule,
+            from_first_socket: self.tracer.begins_at_sockets(),
             seed: match (&self.scenario, self.tracer.schedule) {
                 (Some(scene), _) => Some(scene.seed),
                 (None, Schedule::Random) => Some(self.tracer.seed),

@@ -98,7 +98,7 @@ pub struct Thread {
     pub before_exec: bool,
     /// Times that its timer fired with nothing else happening.
     pub idle_fires: u32,
-    /// Processor time of its process when it was resumed, in nanoseconds.
+    /// Processor time of its process when it was resumed, in nanoseconds, where one thread runs at a time.
     pub cpu_at_resume: u64,
 }
 
@@ -256,7 +256,10 @@ impl Tracer {
             listening: false,
             before_exec,
             idle_fires: 0,
-            cpu_at_resume: proc::cpu_time(self.processes[process].pid),
+            cpu_at_resume: match self.is_serial() {
+                true => proc::cpu_time(self.processes[process].pid),
+                false => 0,
+            },
         };
         self.threads.insert(key, thread);
         self.by_tid.insert(tid, key);

@@ -1,7 +1,7 @@
 //! What recording costs: the same program under the lab, under strace and alone, one after the other, several times.
 //!
 //! ```text
-//! cargo bench --bench recorder                              all of it, five rounds: about ten minutes
+//! cargo bench --bench recorder                              all of it, five rounds: about a quarter of an hour
 //! cargo bench --bench recorder -- talk backends --rounds 3
 //! cargo bench --bench recorder -- --write benches/figures   the tables that the book shows
 //! ```
@@ -76,7 +76,7 @@ impl Asked {
             return;
         }
         let rounds = self.rounds;
-        let machine = format!("{} processors, Linux {}, {rounds} rounds", processors(), release());
+        let machine = format!("{} processors, Linux {}, rounds: {rounds}", processors(), release());
         println!("{name}: {machine}\n\n{table}");
         if let Some(folder) = &self.write {
             let text = format!("{table}\n*`cargo bench --bench recorder`: {machine}*\n");

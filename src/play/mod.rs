@@ -217,7 +217,7 @@ pub fn play_before(request: &Request, audience: &mut dyn Audience) -> Result<Rec
     let Started { mut child, mut choices, told } = start_worker(request)?;
     let forwarding = Forwarding::to(child.id() as i32);
     let told = std::fs::File::from(told);
-    let mut lines = BufReader::new(&told);
+    let mut lines = BufReader::with_capacity(worker::TOLD_AT_A_TIME, &told);
     let mut recording = request.header();
     let mut line = Vec::new();
     let mut has_ended = false;

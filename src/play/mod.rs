@@ -17,13 +17,15 @@ mod worker;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::signal::SigSet;
+use nix::unistd::{ForkResult, Pid};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -214,8 +216,8 @@ pub fn play_before(request: &Request, audience: &mut dyn Audience) -> Result<Rec
             pattern.parse::<CallPattern>()?;
         }
     }
-    let Started { mut child, mut choices, told } = start_worker(request)?;
-    let forwarding = Forwarding::to(child.id() as i32);
+    let Started { worker, mut choices, told } = start_worker(request)?;
+    let forwarding = Forwarding::to(worker.as_raw());
     let told = std::fs::File::from(told);
     let mut lines = BufReader::with_capacity(worker::TOLD_AT_A_TIME, &told);
     let mut recording = request.header();
@@ -255,7 +257,7 @@ pub fn play_before(request: &Request, audience: &mut dyn Audience) -> Result<Rec
             }
             Ok(Told::Failure { message, next }) => {
                 drop((forwarding, choices));
-                let _ = child.wait();
+                let _ = end_of(worker);
                 return Err(Error::Told { message, next });
             }
             Err(_) => break,
@@ -263,10 +265,9 @@ pub fn play_before(request: &Request, audience: &mut dyn Audience) -> Result<Rec
         line.clear();
     }
     drop((forwarding, choices));
-    let status = child.wait();
+    let status = end_of(worker);
     if !has_ended {
-        let why = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-        return Err(Error::Worker { why });
+        return Err(Error::Worker { why: status });
     }
     Ok(recording)
 }
@@ -324,12 +325,13 @@ impl Part {
 
 /// A worker, and the ends of the pipes to it.
 struct Started {
-    child: Child,
+    worker: Pid,
     choices: std::fs::File,
     told: OwnedFd,
 }
 
-/// Starts this program again as the worker and hands it the request.
+/// Starts the worker and hands it the request. It is this program again; but where nothing else goes on in this process, a
+/// copy of it does, which is there at once.
 fn start_worker(request: &Request) -> Result<Started> {
     let failed = |errno| Error::System { doing: "start the recorder".into(), errno };
     let (request_out, request_in) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
@@ -337,20 +339,83 @@ fn start_worker(request: &Request) -> Result<Started> {
     let kept = [request_out.as_raw_fd(), told_in.as_raw_fd()];
     let mut request = request.clone();
     request.sandbox.parent = Some(std::process::id() as i32);
-    let mut command = Command::new("/proc/self/exe");
-    command.arg0("lab").arg("worker").args(kept.map(|fd| fd.to_string()));
-    // SAFETY: fcntl is async-signal-safe, and the descriptors are open until the child has been made.
-    unsafe { command.pre_exec(move || keep_open(&kept)) };
-    let child = command.spawn().map_err(|error| {
-        failed(error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw))
-    })?;
+    let worker = match sandbox::threads() {
+        1 => copy_as_worker(kept),
+        _ => again_as_worker(kept),
+    };
+    let worker = worker.map_err(failed)?;
     drop((request_out, told_in));
     let mut line = serde_json::to_vec(&request).unwrap_or_default();
     line.push(b'\n');
     let mut choices = std::fs::File::from(request_in);
     // If the worker has died already, the end of its telling says so.
     let _ = choices.write_all(&line);
-    Ok(Started { child, choices, told: told_out })
+    Ok(Started { worker, choices, told: told_out })
+}
+
+fn again_as_worker(kept: [RawFd; 2]) -> std::result::Result<Pid, Errno> {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("lab").arg("worker").args(kept.map(|fd| fd.to_string()));
+    // SAFETY: fcntl is async-signal-safe, and the descriptors are open until the child has been made.
+    unsafe { command.pre_exec(move || keep_open(&kept)) };
+    match command.spawn() {
+        Ok(child) => Ok(Pid::from_raw(child.id() as i32)),
+        Err(error) => Err(error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw)),
+    }
+}
+
+/// For a process with one thread.
+fn copy_as_worker(kept: [RawFd; 2]) -> std::result::Result<Pid, Errno> {
+    // SAFETY: no other thread can hold a lock that the child would wait for.
+    match unsafe { nix::unistd::fork()? } {
+        ForkResult::Parent { child } => Ok(child),
+        ForkResult::Child => {
+            leave_behind_what_exec_would(&kept);
+            let done = std::panic::catch_unwind(|| worker::work(kept[0], kept[1]));
+            // SAFETY: what this process has registered for its exit, and not yet printed, is its parent's.
+            unsafe { libc::_exit(if matches!(done, Ok(Ok(()))) { 0 } else { 2 }) }
+        }
+    }
+}
+
+/// Handlers of signals, blocked ones, and descriptors that are not for others.
+fn leave_behind_what_exec_would(kept: &[RawFd]) {
+    for signal in 1..libc::SIGRTMAX() {
+        // SAFETY: no handler is set; signals that have none to ask for are refused.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            let is_known = libc::sigaction(signal, std::ptr::null(), &mut action) == 0;
+            if is_known && ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.sa_sigaction) {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+        }
+    }
+    let _ = SigSet::empty().thread_set_mask();
+    let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let open: Vec<RawFd> =
+        open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for fd in open {
+        // SAFETY: asks for the flags of a descriptor, and closes one that nothing in this process will use.
+        unsafe {
+            let flags = libc::fcntl(fd, libc::F_GETFD);
+            if flags >= 0 && flags & libc::FD_CLOEXEC != 0 && !kept.contains(&fd) {
+                libc::close(fd);
+            }
+        }
+    }
+}
+
+/// Waits until it has ended; how, in words.
+fn end_of(worker: Pid) -> String {
+    loop {
+        let mut status = 0;
+        // SAFETY: fills `status`; the process is a child of ours that nobody else waits for.
+        match Errno::result(unsafe { libc::waitpid(worker.as_raw(), &mut status, 0) }) {
+            Err(Errno::EINTR) => {}
+            Err(errno) => return errno.desc().into(),
+            Ok(_) => return ExitStatus::from_raw(status).to_string(),
+        }
+    }
 }
 
 /// While it lives, SIGINT, SIGTERM and SIGHUP go on to the worker, which ends the run and tells what it has:

@@ -528,7 +528,8 @@ fn rules_the_machine() -> bool {
     got == 0 && sets[0] & both == both
 }
 
-fn threads() -> u64 {
+/// How many threads this process has.
+pub fn threads() -> u64 {
     // A folder has two links more than it has folders in it.
     std::fs::metadata("/proc/self/task").map_or(1, |task| task.nlink().saturating_sub(2))
 }

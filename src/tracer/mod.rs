@@ -247,7 +247,7 @@ pub struct Tracer {
 
     roles: Vec<Role>,
     processes: Vec<Process>,
-    threads: BTreeMap<Key, Thread>,
+    threads: BTreeMap<Key, Box<Thread>>,
     by_tid: HashMap<i32, Key>,
     /// First stops of threads whose parent's event has not come yet. ptrace(2), PTRACE_O_TRACECLONE:
     /// either may be first.
@@ -517,12 +517,16 @@ impl Tracer {
 
     /// The first role, in order, of which a thread waits to read its stdin.
     pub fn waits_for_input(&self) -> Option<usize> {
-        let reads_stdin = |thread: &&Thread| {
+        let reads_stdin = |thread: &Thread| {
             let call = thread.call.as_ref();
             call.is_some_and(|call| call.blocked && self.watches_stdin(thread, call))
         };
         let open = |role: usize| self.roles[role].stdin.is_some();
-        self.threads.values().filter(reads_stdin).map(|thread| thread.role).find(|&role| open(role))
+        self.threads
+            .values()
+            .filter(|thread| reads_stdin(thread))
+            .map(|thread| thread.role)
+            .find(|&role| open(role))
     }
 
     /// Whether every process of the role has ended.

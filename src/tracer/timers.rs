@@ -261,7 +261,7 @@ impl Tracer {
             let call = thread.call.as_ref();
             call.is_some_and(|call| call.blocked && call.raw().nr == libc::SYS_connect as u64)
         };
-        if !self.threads.values().any(is_connecting) {
+        if !self.threads.values().any(|thread| is_connecting(thread)) {
             return false;
         }
         const PATIENCE: Duration = Duration::from_millis(3_500);

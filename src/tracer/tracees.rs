@@ -258,7 +258,7 @@ impl Tracer {
             idle_fires: 0,
             cpu_at_look: None,
         };
-        self.threads.insert(key, thread);
+        self.threads.insert(key, Box::new(thread));
         self.by_tid.insert(tid, key);
     }
 
@@ -450,7 +450,7 @@ impl Tracer {
             }
         }
         // Siblings die in any order: they are told at the next decision, in the order of their keys.
-        self.dead.push((thread, status));
+        self.dead.push((*thread, status));
         self.woken = super::settle::Wakes::All;
     }
 

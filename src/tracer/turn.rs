@@ -158,7 +158,8 @@ impl Tracer {
 
     /// The one that ran last, if what its call has sent is still to be told: with that call, and not with another one's.
     fn yet_to_tell(&self) -> Option<Key> {
-        self.current.filter(|key| self.threads.get(key).is_some_and(has_returned_at_once))
+        self.current
+            .filter(|key| self.threads.get(key).is_some_and(|thread| has_returned_at_once(thread)))
     }
 
     fn standing(&self) -> Vec<Key> {
@@ -169,7 +170,7 @@ impl Tracer {
     fn choose_in_order(&mut self) -> Turn {
         let rotate = std::mem::take(&mut self.rotate) || self.streak > bounds::STREAK;
         if let Some(current) = self.current
-            && self.threads.get(&current).is_some_and(can_run)
+            && self.threads.get(&current).is_some_and(|thread| can_run(thread))
             && !rotate
         {
             return Turn::Of(current);
@@ -187,7 +188,7 @@ impl Tracer {
 
     fn choose_or_ask(&mut self) -> Turn {
         if let Some(picked) = self.asking.picked.take()
-            && self.threads.get(&picked).is_some_and(can_run)
+            && self.threads.get(&picked).is_some_and(|thread| can_run(thread))
         {
             self.streak = 0;
             return Turn::Of(picked);

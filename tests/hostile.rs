@@ -146,8 +146,8 @@ impl Ground<'_> {
         let folder = tempfile::Builder::new().prefix("lab-hostile-").tempdir().expect("a folder");
         let ground = Ground { folder, who };
         fs::create_dir(ground.place("program")).expect("a folder");
-        fs::copy(hostile, ground.place("program/hostile")).expect("copy");
-        fs::copy(env!("CARGO_BIN_EXE_lab"), ground.place("lab")).expect("copy");
+        fixtures::copy(&hostile, &ground.place("program/hostile"));
+        fixtures::copy(env!("CARGO_BIN_EXE_lab").as_ref(), &ground.place("lab"));
         let mut init = Command::new(ground.place("lab"));
         let made = init.arg("init").arg(ground.place("copy")).output().expect("lab starts");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));

@@ -49,6 +49,13 @@ pub fn rust(name: &str) -> Option<PathBuf> {
     }))
 }
 
+/// A copy of a program that is to be run. Another process makes it: while this one wrote it, a thread that starts something
+/// else would hand its child the open file, and a file that is open for writing is not executed (ETXTBSY).
+pub fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg(from).arg(to).status().expect("cp starts");
+    assert!(copied.success(), "{} is not copied", from.display());
+}
+
 /// The interpreter itself, not a launcher script that finds it, or `None` where there is none.
 pub fn python() -> Option<&'static str> {
     static PYTHON: OnceLock<Option<String>> = OnceLock::new();

@@ -458,7 +458,7 @@ pub fn world_readable(files: &[&Path]) -> tempfile::TempDir {
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
     for file in files {
         let copy = folder.path().join(file.file_name().expect("a file's name"));
-        fs::copy(file, &copy).expect("copy");
+        fixtures::copy(file, &copy);
         fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("chmod");
     }
     folder

@@ -403,8 +403,8 @@ pub struct Rule {
 pub enum Expect {
     /// Events that match these come in this order; others may come between them.
     Order(Vec<Spanned<String>>),
-    /// An event matches this.
-    Call(Spanned<String>),
+    /// An event matches this; with `given`: if one matches that.
+    Call { what: Spanned<String>, given: Option<Spanned<String>> },
     /// No event matches this; with `after`: none after the first match of that.
     Never { what: Spanned<String>, after: Option<Spanned<String>> },
     /// So many events match: `= 1`, `<= 3`.
@@ -747,8 +747,8 @@ impl Lesson {
         if let Some(order) = &written.order {
             forms.push(Expect::Order(order.clone()));
         }
-        if let Some(call) = &written.call {
-            forms.push(Expect::Call(call.clone()));
+        if let Some(what) = &written.call {
+            forms.push(Expect::Call { what: what.clone(), given: written.given.clone() });
         }
         if let Some(what) = &written.never {
             forms.push(Expect::Never { what: what.clone(), after: written.after.clone() });
@@ -772,6 +772,9 @@ impl Lesson {
             );
             return Err(self.error_at(id, why));
         };
+        if let (Some(given), None) = (&written.given, &written.call) {
+            return Err(self.error_at(given, "`given` goes with `call`"));
+        }
         if let (Some(after), None) = (&written.after, &written.never) {
             return Err(self.error_at(after, "`after` goes with `never`"));
         }
@@ -798,16 +801,21 @@ impl Lesson {
         Ok(grade::Rules { rules, baseline, closes_before_exit: self.closes_before_exit })
     }
 
+    fn maybe(&self, text: &Option<Spanned<String>>) -> Result<Option<CallPattern>> {
+        text.as_ref().map(|text| self.pattern(text)).transpose()
+    }
+
     fn graded(&self, rule: &Rule) -> Result<grade::Rule> {
         let expect = match &rule.expect {
             Expect::Order(patterns) => grade::Expect::Order(
                 patterns.iter().map(|text| self.pattern(text)).collect::<Result<_>>()?,
             ),
-            Expect::Call(text) => grade::Expect::Call(self.pattern(text)?),
-            Expect::Never { what, after } => grade::Expect::Never {
-                what: self.pattern(what)?,
-                after: after.as_ref().map(|text| self.pattern(text)).transpose()?,
-            },
+            Expect::Call { what, given } => {
+                grade::Expect::Call { what: self.pattern(what)?, given: self.maybe(given)? }
+            }
+            Expect::Never { what, after } => {
+                grade::Expect::Never { what: self.pattern(what)?, after: self.maybe(after)? }
+            }
             Expect::Count { what, times } => {
                 grade::Expect::Count { what: self.pattern(what)?, times: self.pattern(times)? }
             }
@@ -1008,6 +1016,7 @@ struct WrittenRule {
     says: Option<String>,
     order: Option<Vec<Spanned<String>>>,
     call: Option<Spanned<String>>,
+    given: Option<Spanned<String>>,
     never: Option<Spanned<String>>,
     after: Option<Spanned<String>>,
     count: Option<Spanned<String>>,
@@ -1235,6 +1244,7 @@ hints   = ["…", "…", "…"]
                 "the rule `never-talks-to-the-listener` needs one of `order`, `call`, `never`, `count`, `check` and `prints`",
             ),
             (FULL.replace("never = ", "nver = "), 28, "unknown field `nver`"),
+            (FULL.replace("never =", "given = \"x\"\nnever ="), 28, "`given` goes with `call`"),
             (
                 format!("{PLAIN}after = \"x\"\n"),
                 5,

@@ -34,7 +34,10 @@ pub fn wanted(expect: &Expect) -> Wanted {
         Expect::Order(patterns) => {
             wanted("in this order", patterns.iter().map(ToString::to_string).collect(), " → ")
         }
-        Expect::Call(pattern) => wanted("wanted", vec![pattern.to_string()], ""),
+        Expect::Call { what, given: None } => wanted("wanted", vec![what.to_string()], ""),
+        Expect::Call { what, given: Some(given) } => {
+            wanted("wanted", vec![what.to_string(), given.to_string()], ", given ")
+        }
         Expect::Never { what, after: None } => wanted("never", vec![what.to_string()], ""),
         Expect::Never { what, after: Some(after) } => {
             wanted("never", vec![what.to_string(), after.to_string()], ", after ")

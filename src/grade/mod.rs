@@ -63,8 +63,11 @@ pub enum Expect {
     /// The first matches of these come in this order, and each has one. A pattern that is given again is its next
     /// match after the pattern before it.
     Order(Vec<CallPattern>),
-    /// Something matches.
-    Call(CallPattern),
+    /// Something matches; with `given`: if something matches that, be it before or after.
+    Call {
+        what: CallPattern,
+        given: Option<CallPattern>,
+    },
     /// Nothing matches `what`, tried or done; with `after`: nothing after the first match of that.
     Never {
         what: CallPattern,
@@ -191,8 +194,10 @@ impl Rule {
     fn is_about(&self, role: &str) -> bool {
         let patterns: Vec<&CallPattern> = match &self.expect {
             Expect::Order(patterns) => patterns.iter().collect(),
-            Expect::Call(what) | Expect::Count { what, .. } => vec![what],
-            Expect::Never { what, after } => std::iter::once(what).chain(after).collect(),
+            Expect::Count { what, .. } => vec![what],
+            Expect::Call { what, given: other } | Expect::Never { what, after: other } => {
+                std::iter::once(what).chain(other).collect()
+            }
             Expect::Check(_) | Expect::Prints(_) => Vec::new(),
         };
         let is_peer = |name: &str| name.starts_with(|first: char| first.is_uppercase());

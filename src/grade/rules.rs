@@ -26,8 +26,9 @@ pub(super) fn judge(rule: &Rule, run: &Run<'_>, rules: &Rules) -> Option<(Findin
         }
         Expect::Prints(lines) => prints(run, lines),
         Expect::Order(patterns) => for_each(run, patterns, true, |patterns| order(run, patterns)),
-        Expect::Call(pattern) => {
-            for_each(run, std::slice::from_ref(pattern), true, |patterns| order(run, patterns))
+        Expect::Call { what, given } => {
+            let patterns: Vec<_> = [what].into_iter().chain(given).cloned().collect();
+            for_each(run, &patterns, given.is_none(), |patterns| call(run, patterns))
         }
         Expect::Never { what, after } => {
             let patterns: Vec<_> = [what].into_iter().chain(after).cloned().collect();
@@ -280,6 +281,18 @@ fn order(run: &Run<'_>, patterns: &[Bound]) -> Option<Broken> {
         places.push(*found);
     }
     None
+}
+
+/// Judges a wanted call, and what it is wanted for, if it is not wanted anyway.
+fn call(run: &Run<'_>, patterns: &[Bound]) -> Option<Broken> {
+    let (what, given) = (&patterns[0], patterns.get(1));
+    let given = match given {
+        Some(given) => Some(run.matches(given, false).into_iter().next()?),
+        None => None,
+    };
+    let is_made = !run.matches(what, false).is_empty();
+    let rows = given.iter().map(|place| place.row).collect();
+    (!is_made).then(|| lacking(run, what, given.as_ref(), rows))
 }
 
 /// Nothing matched, where something should have.

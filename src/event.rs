@@ -430,6 +430,12 @@ impl SockAddr {
         }
     }
 
+    /// Whether it means the same as the other: one end of a connection may be shown as IPv4 within IPv6, and the other
+    /// plainly.
+    pub fn is_same(&self, other: &SockAddr) -> bool {
+        self == other || self.internet().is_some_and(|it| other.internet() == Some(it))
+    }
+
     /// The address and port of an internet address. An IPv4 address within IPv6 (`::ffff:127.0.0.1`) is an IPv4
     /// address: the kernel shows such a connection in either way.
     pub fn internet(&self) -> Option<(IpAddr, u16)> {

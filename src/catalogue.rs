@@ -820,6 +820,11 @@ impl Lesson {
                         let why = why.strip_prefix("the pattern ").unwrap_or(&why);
                         self.error_at(line, format!("the line {why}"))
                     })?;
+                    let roles: Vec<&str> =
+                        self.roles.iter().map(|it| it.name.as_ref().as_str()).collect();
+                    if let Some(why) = grade::flaw_in_line(text, &roles) {
+                        return Err(self.error_at(line, format!("the line `{text}` {why}")));
+                    }
                 }
                 grade::Expect::Prints(lines.iter().map(|line| line.as_ref().clone()).collect())
             }

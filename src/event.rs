@@ -436,6 +436,15 @@ impl SockAddr {
         self == other || self.internet().is_some_and(|it| other.internet() == Some(it))
     }
 
+    /// The same address with this port, if it is one of the internet.
+    pub fn with_port(&self, port: u16) -> SockAddr {
+        let mut addr = self.clone();
+        if let SockAddr::Inet { port: own, .. } | SockAddr::Inet6 { port: own, .. } = &mut addr {
+            *own = port;
+        }
+        addr
+    }
+
     /// The address and port of an internet address. An IPv4 address within IPv6 (`::ffff:127.0.0.1`) is an IPv4
     /// address: the kernel shows such a connection in either way.
     pub fn internet(&self) -> Option<(IpAddr, u16)> {

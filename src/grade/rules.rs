@@ -1,7 +1,7 @@
 //! Judges one rule: binds its names to the objects of the run, and says what the first of them that breaks it did.
 
 use super::run::{Bound, Place, Run, beginning};
-use super::{Expect, Finding, Grade, Rule, Rules, checks};
+use super::{Expect, Finding, Grade, Rule, Rules, checks, ends};
 use crate::event::SocketId;
 use crate::pattern::{ArgPattern, CallPattern, ResultValue};
 use crate::scenario::texts::{Template, Texts};
@@ -387,10 +387,11 @@ fn prints(run: &Run<'_>, wanted: &[String]) -> Option<Broken> {
                 .iter()
                 .map(|line| (strsim::jaro_winkler(line, want), line))
                 .max_by(|a, b| a.0.total_cmp(&b.0));
+            let want = run.masked(want);
             let did = match near {
                 // One that is asked for several times was not before its turn: there are too few of it.
                 _ if earlier && wanted[..n].contains(written) => {
-                    let asked = wanted.iter().filter(|other| *other == want).count();
+                    let asked = wanted.iter().filter(|other| *other == written).count();
                     let noun = if alike == 1 { "line" } else { "lines" };
                     format!("it printed {alike} {noun} `{want}`; wanted {asked}")
                 }
@@ -411,14 +412,15 @@ fn prints(run: &Run<'_>, wanted: &[String]) -> Option<Broken> {
     None
 }
 
-/// A wanted line with what the seed chose in its places, as the steps of the scenario have it.
+/// A wanted line with what the seed chose in its places, as the steps of the scenario have it, and the addresses of the run.
 fn filled(run: &Run<'_>, line: &str) -> String {
     let texts = Texts::new(run.recording.seed.unwrap_or_default(), "");
     // A place that there is not was told of when the lesson was read; here it is text.
-    Template::read(line.as_bytes(), line).map_or_else(
+    let line = Template::read(line.as_bytes(), line).map_or_else(
         |_| line.to_owned(),
         |template| String::from_utf8_lossy(&template.fill(&texts)).into_owned(),
-    )
+    );
+    ends::filled(run.recording, &line)
 }
 
 /// Whether a line is this one, where `..` stands for any part of it.

@@ -9,7 +9,7 @@
 //!
 //! | step | what the world does |
 //! |---|---|
-//! | `A: connect(:9999)` | a peer connects; to `127.0.0.1:9999`, `[::1]:9999`, `@name` or `"/path"` as well |
+//! | `A: connect(:9999)` | a peer connects; to `127.0.0.1:9999`, `[::1]:9999`, `@name` or `"/path"` as well; `:_` is the port where the program listens |
 //! | `A: send("{text}")` | sends it in one go; `, split` a byte at each quiet moment, `, chunks` pieces of random lengths |
 //! | `A: recv("欢迎")` | must have received exactly this by now; `..` stands for any bytes: `A: recv("b'", .., "'")` |
 //! | `A: recv() = 0` | must find this result, and no data: end of file, `= -1 ECONNRESET`, `= -1 EAGAIN` (nothing came) |
@@ -143,6 +143,7 @@ pub enum Action<T> {
     Bind(SockAddr),
     Listen(i32),
     Accept,
+    /// Port 0 stands for the one where the program listens.
     Connect {
         to: SockAddr,
         want: Want,

@@ -92,7 +92,7 @@ impl Reader<'_> {
             ("bind", [addr]) => Action::Bind(self.address(addr)?),
             ("listen", [ArgPattern::Int(backlog)]) => Action::Listen(*backlog as i32),
             ("accept", []) => Action::Accept,
-            ("connect", [addr]) => Action::Connect { to: self.address(addr)?, want: self.want()? },
+            ("connect", [addr]) => Action::Connect { to: self.dialled(addr)?, want: self.want()? },
             ("send", [ArgPattern::Text(text)]) => {
                 Action::Send { text: self.some(text)?, how: Pieces::One }
             }
@@ -228,6 +228,16 @@ impl Reader<'_> {
                 _ => Err(wrong()),
             },
             _ => Err(wrong()),
+        }
+    }
+
+    /// An address to connect to; its port is 0 where the kernel chose it: `127.0.0.2:_`.
+    fn dialled(&self, arg: &ArgPattern) -> Result<SockAddr, Error> {
+        match arg {
+            ArgPattern::Addr { host, port: None } => {
+                self.address(&ArgPattern::Addr { host: host.clone(), port: Some("0".into()) })
+            }
+            _ => self.address(arg),
         }
     }
 

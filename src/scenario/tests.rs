@@ -35,6 +35,7 @@ fn every_kind_of_step_reads() {
         "A: listen(5)",
         "A: accept()",
         "A: connect([::1]:9999)",
+        "A: connect(127.0.0.2:_)",
         "A: connect(@name)",
         "A: connect(\"$TMPDIR/socket\") = -1 ENOENT",
         "A: connect(:9999) = -1 ECONNREFUSED (connection refused)",

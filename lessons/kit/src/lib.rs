@@ -26,7 +26,7 @@ use nix::sys::socket::{
 
 pub use nix::errno::Errno;
 pub use nix::poll::{PollFd, PollFlags, PollTimeout};
-pub use nix::sys::socket::{AddressFamily, Shutdown, SockType};
+pub use nix::sys::socket::{AddressFamily, Shutdown, SockProtocol, SockType};
 pub use std::os::fd::OwnedFd;
 
 // The manual pages' names, so that a lesson reads like them.
@@ -34,6 +34,8 @@ pub const AF_INET: AddressFamily = AddressFamily::Inet;
 pub const AF_INET6: AddressFamily = AddressFamily::Inet6;
 pub const SOCK_STREAM: SockType = SockType::Stream;
 pub const SOCK_DGRAM: SockType = SockType::Datagram;
+pub const IPPROTO_TCP: SockProtocol = SockProtocol::Tcp;
+pub const IPPROTO_UDP: SockProtocol = SockProtocol::Udp;
 pub const SHUT_RD: Shutdown = Shutdown::Read;
 pub const SHUT_WR: Shutdown = Shutdown::Write;
 pub const SHUT_RDWR: Shutdown = Shutdown::Both;
@@ -79,6 +81,15 @@ impl std::error::Error for Error {}
 /// Makes a socket: no flags, protocol 0. Source: socket(2).
 pub fn socket(domain: AddressFamily, type_: SockType) -> Result<OwnedFd> {
     sys::socket(domain, type_, SockFlag::empty(), None).map_err(failed("socket"))
+}
+
+/// Makes a socket of this protocol, where [`socket`] leaves the choice to the kernel: no flags. Source: socket(2).
+pub fn socket_of(
+    domain: AddressFamily,
+    type_: SockType,
+    protocol: SockProtocol,
+) -> Result<OwnedFd> {
+    sys::socket(domain, type_, SockFlag::empty(), protocol).map_err(failed("socket"))
 }
 
 /// Gives a socket its own address; port 0 lets the kernel choose one.
@@ -176,6 +187,44 @@ pub fn set_linger(socket: &OwnedFd, time: Option<Duration>) -> Result<()> {
         i32::try_from(time.unwrap_or_default().as_secs()).map_err(|_| failed(Errno::EDOM))?;
     let linger = nix::libc::linger { l_onoff: time.is_some().into(), l_linger: seconds };
     sys::setsockopt(socket, sockopt::Linger, &linger).map_err(failed)
+}
+
+/// Lets bind(2) take an address that another socket had until a minute ago. Source: socket(7), `SO_REUSEADDR`.
+pub fn set_reuse_address(socket: &OwnedFd, on: bool) -> Result<()> {
+    sys::setsockopt(socket, sockopt::ReuseAddr, &on).map_err(failed("setsockopt"))
+}
+
+/// Whether an IPv6 socket leaves IPv4 alone; else one bound to `::` serves both. Before bind(2), or it fails with
+/// `EINVAL`. Source: ipv6(7), `IPV6_V6ONLY`.
+pub fn set_v6only(socket: &OwnedFd, on: bool) -> Result<()> {
+    sys::setsockopt(socket, sockopt::Ipv6V6Only, &on).map_err(failed("setsockopt"))
+}
+
+/// The family that a socket is of. Fails with `EAFNOSUPPORT` if nix has no name for it. Source: socket(7), `SO_DOMAIN`.
+pub fn get_domain(socket: &OwnedFd) -> Result<AddressFamily> {
+    let failed = failed("getsockopt");
+    let domain = rustix::net::sockopt::socket_domain(socket)
+        .map_err(|errno| failed(Errno::from_raw(errno.raw_os_error())))?;
+    AddressFamily::from_i32(domain.as_raw().into()).ok_or_else(|| failed(Errno::EAFNOSUPPORT))
+}
+
+/// The type that a socket is of. Source: socket(7), `SO_TYPE`.
+pub fn get_type(socket: &OwnedFd) -> Result<SockType> {
+    sys::getsockopt(socket, sockopt::SockType).map_err(failed("getsockopt"))
+}
+
+/// The protocol that a socket speaks, also where [`socket`] left the choice to the kernel.
+///
+/// Fails with `EPROTONOSUPPORT` if it is neither TCP nor UDP. Source: socket(7), `SO_PROTOCOL`.
+pub fn get_protocol(socket: &OwnedFd) -> Result<SockProtocol> {
+    let failed = failed("getsockopt");
+    let protocol = rustix::net::sockopt::socket_protocol(socket)
+        .map_err(|errno| failed(Errno::from_raw(errno.raw_os_error())))?;
+    match protocol {
+        Some(rustix::net::ipproto::TCP) => Ok(IPPROTO_TCP),
+        Some(rustix::net::ipproto::UDP) => Ok(IPPROTO_UDP),
+        _ => Err(failed(Errno::EPROTONOSUPPORT)),
+    }
 }
 
 /// Waits until one of these is ready; gives how many are, 0 if the time is over. Source: poll(2).
@@ -413,6 +462,17 @@ mod tests {
         connect(&client, getsockname(&listener)?)?;
         let (_conn, peer) = accept(&listener)?;
         assert_eq!(peer, getsockname(&client)?);
+        Ok(())
+    }
+
+    #[test]
+    fn a_socket_knows_what_it_was_made_as() -> Result<()> {
+        let sock = socket(AF_INET, SOCK_DGRAM)?;
+        let kind = (get_domain(&sock)?, get_type(&sock)?, get_protocol(&sock)?);
+        assert_eq!(kind, (AF_INET, SOCK_DGRAM, IPPROTO_UDP));
+        assert_eq!(get_protocol(&socket_of(AF_INET, SOCK_STREAM, IPPROTO_TCP)?)?, IPPROTO_TCP);
+        let error = socket_of(AF_INET, SOCK_STREAM, IPPROTO_UDP).unwrap_err();
+        assert_eq!(error.errno(), Some(Errno::EPROTONOSUPPORT));
         Ok(())
     }
 

@@ -15,7 +15,8 @@ pub enum Noise {
     StartupPoll,
     /// fcntl(F_GETFD) or a terminal's ioctl on a standard stream: the runtime looks what it has been given.
     LookAtStream,
-    /// getsockname of a connection just accepted: Python's socket object asks for its family.
+    /// getsockname of a connection just accepted, with other room for the address than accept had: Python's socket object
+    /// asks for its family. Who asks in a program of their own has one type for both.
     NameAfterAccept,
     /// close of a descriptor that is no object of the recording, such as a file.
     CloseOfFile,
@@ -103,7 +104,12 @@ pub(super) fn noise(events: &[Event], names: &Names) -> BTreeMap<u64, Noise> {
             found.extend([(before.seq, Noise::Probe), (event.seq, Noise::Probe)]);
         }
         let accepted = before.call.starts_with("accept").then(|| names.made(before)).flatten();
-        if event.call == "getsockname" && accepted.is_some() && about(event) == accepted {
+        let has_other_room = room(before).zip(room(event)).is_some_and(|(one, other)| one != other);
+        if event.call == "getsockname"
+            && accepted.is_some()
+            && about(event) == accepted
+            && has_other_room
+        {
             found.insert(event.seq, Noise::NameAfterAccept);
         }
     }
@@ -177,6 +183,19 @@ fn looks_at(before: &Event, close: &Event) -> bool {
             .any(|arg| matches!(&arg.value, Value::Named { text, .. } if text == "F_GETFD"))
         && fd(before).is_some()
         && fd(before) == fd(close)
+}
+
+/// The bytes that a call has room for in an address.
+fn room(event: &Event) -> Option<i64> {
+    let given = match event.arg("addrlen")? {
+        // What was given, and what came back where that is another number.
+        Value::List { items } => items.first()?,
+        given => given,
+    };
+    match given {
+        Value::Int { value } => Some(*value),
+        _ => None,
+    }
 }
 
 fn polls_standard_streams(event: &Event) -> bool {

@@ -34,6 +34,9 @@ pub struct Recording {
     /// The kernel's release, as uname(2) gives it.
     pub kernel: String,
     pub schedule: Schedule,
+    /// Of each process only what it did from its first socket on is here, and how it began and ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_first_socket: bool,
     /// The seed of a random schedule, or of a scenario's texts and faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,

@@ -365,14 +365,25 @@ impl Replacement {
 
     /// Puts it in its place, if all of it could be written; else it is gone, and all is as it was.
     pub fn done(self, written: io::Result<()>) -> Result<()> {
+        self.place(written, true)
+    }
+
+    /// The same for what can be made again. To wait for the disk takes longer than a short run; so it is waited for only
+    /// where a file might otherwise be lost that stood there before.
+    pub fn done_for_now(self, written: io::Result<()>) -> Result<()> {
+        let replaces = self.path.exists();
+        self.place(written, replaces)
+    }
+
+    fn place(self, written: io::Result<()>, lasts: bool) -> Result<()> {
         let Replacement { file, new, path } = self;
-        let placed = written.and_then(|()| file.sync_all()).and_then(|()| fs::rename(&new, &path));
-        if let Err(error) = placed {
+        let whole = written.and_then(|()| if lasts { file.sync_all() } else { Ok(()) });
+        if let Err(error) = whole.and_then(|()| fs::rename(&new, &path)) {
             let _ = fs::remove_file(&new);
             return Err(Error::file("write", &path, &error));
         }
         // The new name, too, is to outlive a power cut; a file system that cannot do that has done what it could.
-        if let Some(folder) = path.parent() {
+        if let Some(folder) = path.parent().filter(|_| lasts) {
             let _ = File::open(folder).and_then(|folder| folder.sync_all());
         }
         Ok(())

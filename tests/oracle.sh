@@ -36,7 +36,7 @@ filter=$(python3 "$here/oracle.py" filter)
 perf record -q -m 1024 -o "$work/perf" \
     -e raw_syscalls:sys_enter --filter "$filter" \
     -e raw_syscalls:sys_exit --filter "$filter" \
-    -- "$lab" trace --schedule free --as json -o "$work/recording" -- "$@" \
+    -- "$lab" trace --schedule free --all-calls --as json -o "$work/recording" -- "$@" \
     >"$work/output" 2>&1 || [ -s "$work/recording" ] || { cat "$work/output" >&2; exit 1; }
 perf script -i "$work/perf" --show-task-events --show-lost-events \
     -F comm,tid,time,event,trace >"$work/events" 2>/dev/null

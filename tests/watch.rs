@@ -116,9 +116,13 @@ impl Terminal {
         }
         let clone = || Stdio::from(theirs.try_clone().unwrap());
         command.stdin(clone()).stdout(clone()).stderr(clone());
-        // SAFETY: setsid(2) and ioctl(2) are async-signal-safe; stdin is the terminal.
+        // SAFETY: signal(2), setsid(2) and ioctl(2) are async-signal-safe; stdin is the terminal.
         unsafe {
             command.pre_exec(|| {
+                // Under nohup, or in the background of a script, some are ignored, and would stay so.
+                for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+                    libc::signal(signal, libc::SIG_DFL);
+                }
                 libc::setsid();
                 libc::ioctl(0, libc::TIOCSCTTY, 0);
                 Ok(())

@@ -121,7 +121,7 @@ enum Outcome {
 
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
-    let lab = match Lab::try_parse() {
+    let lab = match worker().map_or_else(Lab::try_parse, Ok) {
         Ok(lab) => lab,
         Err(asked) if !asked.use_stderr() => {
             output::say(&asked.to_string());
@@ -133,6 +133,16 @@ pub fn main() -> ExitCode {
         }
     };
     ended(dispatch(lab).and_then(|found| output::all_printed().map(|()| found)))
+}
+
+/// The lab as it was started by another one. Those arguments need no parser: to make ready for every command there is
+/// would take a good part of a short run.
+fn worker() -> Option<Lab> {
+    let words: Vec<_> = std::env::args_os().skip(1).map(|it| it.into_string().ok()).collect();
+    let [Some(name), Some(request), Some(told)] = &words[..] else { return None };
+    let descriptors = (request.parse().ok()?, told.parse().ok()?);
+    let command = Command::Worker { request: descriptors.0, told: descriptors.1 };
+    (name == "worker").then_some(Lab { command: Some(command), color: ColorChoice::Auto })
 }
 
 fn ended(outcome: Result<Outcome>) -> ExitCode {

@@ -246,7 +246,7 @@ impl Out {
             Out::Stdout => Ok(()),
             Out::New(mut out) => {
                 let written = written.and_then(|()| out.flush());
-                out.into_parts().0.done(written)
+                out.into_parts().0.done_for_now(written)
             }
             Out::Over(mut out, path) => {
                 let written = written.and_then(|()| out.flush());
@@ -304,7 +304,11 @@ pub fn to_file(path: &Path, bytes: &[u8]) -> Result<()> {
     if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
         return over(path, bytes);
     }
-    match progress::replace(path, bytes, None) {
+    let replaced = progress::Replacement::of(path, None).and_then(|mut new| {
+        let written = new.write_all(bytes);
+        new.done_for_now(written)
+    });
+    match replaced {
         // The file may be ours to write, and its folder not.
         Err(Error::File { why, .. }) if why.ends_with("(EACCES)") => over(path, bytes),
         replaced => replaced,

@@ -8,15 +8,15 @@ use crate::event::SockAddr;
 
 /// Decodes an address that is `raw.len()` bytes long; `None` if not even its family is there.
 ///
-/// Ports, protocols and flow labels come out in host byte order. What is too short for its family is shown
-/// raw. Sources: ip(7), ipv6(7), unix(7), netlink(7), packet(7).
+/// Ports, protocols and flow labels come out in host byte order. What is too short for its family, or a name that is no
+/// text, is shown raw. Sources: ip(7), ipv6(7), unix(7), netlink(7), packet(7).
 pub fn sockaddr(raw: &[u8]) -> Option<SockAddr> {
     let family = u16_at(raw, 0)?;
     let known = match family as i32 {
         libc::AF_UNSPEC => Some(SockAddr::Unspec),
         libc::AF_INET => inet(raw),
         libc::AF_INET6 => inet6(raw),
-        libc::AF_UNIX => Some(unix(&raw[2..])),
+        libc::AF_UNIX => unix(&raw[2..]),
         libc::AF_NETLINK => netlink(raw),
         libc::AF_PACKET => packet(raw),
         _ => None,
@@ -42,14 +42,13 @@ fn inet6(raw: &[u8]) -> Option<SockAddr> {
     })
 }
 
-/// unix(7), "Address format": a path ends at its zero byte, an abstract name where the length ends.
-fn unix(path: &[u8]) -> SockAddr {
+/// unix(7), "Address format": a path ends at its zero byte, an abstract name where the length ends. `None` for a name that
+/// is no text.
+fn unix(path: &[u8]) -> Option<SockAddr> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
     match path.split_first() {
-        Some((0, name)) => SockAddr::Abstract { name: String::from_utf8_lossy(name).into_owned() },
-        _ => {
-            let end = path.iter().position(|&byte| byte == 0).unwrap_or(path.len());
-            SockAddr::Unix { path: String::from_utf8_lossy(&path[..end]).into_owned() }
-        }
+        Some((0, name)) => Some(SockAddr::Abstract { name: text(name)? }),
+        _ => Some(SockAddr::Unix { path: text(path.split(|&byte| byte == 0).next()?)? }),
     }
 }
 
@@ -101,6 +100,15 @@ mod tests {
     fn less_than_a_family_is_no_address() {
         assert_eq!(sockaddr(&[2]), None);
         assert_eq!(sockaddr(&[]), None);
+    }
+
+    #[test]
+    fn a_name_in_the_file_system_that_is_no_text_keeps_its_bytes() {
+        let named = |name: &[u8]| sockaddr(&[b"\x01\x00", name].concat());
+        let raw = |data: &str| Some(SockAddr::Other { number: 1, data: data.into() });
+        assert_eq!(named(b"/run/\xff\0"), raw("2f72756e2fff00"));
+        assert_eq!(named(b"\0a\xff"), raw("0061ff"));
+        assert_eq!(named(b"\0a\0b"), Some(SockAddr::Abstract { name: "a\0b".into() }));
     }
 
     #[test]

@@ -5,9 +5,12 @@ use std::borrow::Cow;
 /// Numbers and what C calls them. Of two names for a number the first is shown.
 pub(super) type Names = &'static [(u64, &'static str)];
 
-/// A table out of constants of libc. As 32 bits without a sign, since that is how registers hold flags.
+/// A table out of constants of libc, and of numbers that it does not name. As 32 bits without a sign, since that is how
+/// registers hold flags.
 macro_rules! names {
-    ($($name:ident)*) => { &[$((libc::$name as u32 as u64, stringify!($name))),*] };
+    ($($name:ident)* $(; $($number:literal $unnamed:ident)*)?) => {
+        &[$((libc::$name as u32 as u64, stringify!($name)),)* $($(($number, stringify!($unnamed))),*)?]
+    };
 }
 
 /// The name of one number, if it has one.
@@ -159,6 +162,8 @@ pub(super) fn protocol_given(domain: i32, protocol: i32) -> String {
         libc::AF_INET | libc::AF_INET6 => name(PROTOCOLS, value),
         libc::AF_NETLINK => name(NETLINK_PROTOCOLS, value),
         libc::AF_PACKET => link_protocol(u16::from_be(protocol as u16)),
+        libc::AF_CAN => name(CAN_PROTOCOLS, value),
+        libc::AF_BLUETOOTH => name(BLUETOOTH_PROTOCOLS, value),
         _ => protocol.to_string(),
     }
 }
@@ -251,7 +256,9 @@ pub(super) const SIGNALS: Names = &[
 pub(super) const DOMAINS: Names = names!(
     AF_UNSPEC AF_UNIX AF_INET AF_AX25 AF_IPX AF_APPLETALK AF_X25 AF_INET6 AF_KEY AF_NETLINK AF_PACKET
     AF_RDS AF_PPPOX AF_LLC AF_IB AF_MPLS AF_CAN AF_TIPC AF_BLUETOOTH AF_IUCV AF_RXRPC AF_ISDN
-    AF_PHONET AF_IEEE802154 AF_CAIF AF_ALG AF_NFC AF_VSOCK AF_XDP
+    AF_PHONET AF_IEEE802154 AF_CAIF AF_ALG AF_NFC AF_VSOCK AF_XDP AF_NETROM AF_BRIDGE AF_ATMPVC AF_ROSE
+    AF_DECnet AF_NETBEUI AF_SECURITY AF_ASH AF_ECONET AF_ATMSVC AF_SNA AF_IRDA AF_WANPIPE;
+    41 AF_KCM 42 AF_QIPCRTR 43 AF_SMC
 );
 
 pub(super) const TYPES: Names =
@@ -272,6 +279,29 @@ pub(super) const NETLINK_PROTOCOLS: Names = names!(
     NETLINK_NETFILTER NETLINK_IP6_FW NETLINK_DNRTMSG NETLINK_KOBJECT_UEVENT NETLINK_GENERIC
     NETLINK_SCSITRANSPORT NETLINK_ECRYPTFS NETLINK_RDMA NETLINK_CRYPTO
 );
+
+/// linux/can.h; 3, 4 and 5 were never implemented.
+const CAN_PROTOCOLS: Names = &[
+    (1, "CAN_RAW"),
+    (2, "CAN_BCM"),
+    (3, "CAN_TP16"),
+    (4, "CAN_TP20"),
+    (5, "CAN_MCNET"),
+    (6, "CAN_ISOTP"),
+    (7, "CAN_J1939"),
+];
+
+/// net/bluetooth/bluetooth.h
+const BLUETOOTH_PROTOCOLS: Names = &[
+    (0, "BTPROTO_L2CAP"),
+    (1, "BTPROTO_HCI"),
+    (2, "BTPROTO_SCO"),
+    (3, "BTPROTO_RFCOMM"),
+    (4, "BTPROTO_BNEP"),
+    (5, "BTPROTO_CMTP"),
+    (6, "BTPROTO_HIDP"),
+    (7, "BTPROTO_AVDTP"),
+];
 
 pub(super) const ETHERNET: Names =
     names!(ETH_P_ALL ETH_P_IP ETH_P_IPV6 ETH_P_ARP ETH_P_RARP ETH_P_8021Q ETH_P_LOOP ETH_P_802_2);

@@ -389,13 +389,14 @@ fn interface(request: u64, argp: u64, t: &Tracee, whole: bool) -> Value {
         }
         _ => i32_at(&raw, 16).map(|value| int(value as u64)),
     };
-    let mut fields = Vec::new();
-    // SIOCGIFNAME asks for the name of an index: all else goes by name.
-    if whole || !by_index {
-        fields.push(arg("ifr_name", name));
-    }
+    let mut fields = vec![arg("ifr_name", name)];
     if whole || by_index {
         fields.push(arg(field, value().unwrap_or(Value::Opaque)));
+    }
+    // SIOCGIFNAME asks for the name of an index: all else goes by name. What was asked comes first.
+    if by_index {
+        fields.reverse();
+        fields.truncate(if whole { 2 } else { 1 });
     }
     Value::Struct { fields }
 }

@@ -217,7 +217,7 @@ pub fn play_before(request: &Request, audience: &mut dyn Audience) -> Result<Rec
     let Started { mut child, mut choices, told } = start_worker(request)?;
     let forwarding = Forwarding::to(child.id() as i32);
     let told = std::fs::File::from(told);
-    let mut lines = BufReader::new(&told);
+    let mut lines = BufReader::with_capacity(worker::TOLD_AT_A_TIME, &told);
     let mut recording = request.header();
     let mut line = Vec::new();
     let mut has_ended = false;
@@ -288,6 +288,7 @@ impl Request {
             arch: std::env::consts::ARCH.into(),
             kernel: release.unwrap_or_default(),
             schedule: self.tracer.schedule,
+            from_first_socket: self.tracer.begins_at_sockets(),
             seed: match (&self.scenario, self.tracer.schedule) {
                 (Some(scene), _) => Some(scene.seed),
                 (None, Schedule::Random) => Some(self.tracer.seed),

@@ -51,7 +51,7 @@ pub fn work(request: RawFd, told: RawFd) -> Result<()> {
 }
 
 /// Bytes that are told at once where nobody waits for them: each telling costs the programs a pause.
-const TOLD_AT_A_TIME: usize = 256 << 10;
+pub(super) const TOLD_AT_A_TIME: usize = 256 << 10;
 
 fn is_pipe(fd: RawFd) -> bool {
     // SAFETY: fstat fills a struct of ours, whatever the number means.

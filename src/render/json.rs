@@ -48,8 +48,14 @@ fn written(recording: &Recording, events: impl Iterator<Item = String>) -> Strin
     key("arch", line(&recording.arch));
     key("kernel", line(&recording.kernel));
     key("schedule", line(&recording.schedule));
+    if recording.from_first_socket {
+        key("from_first_socket", line(&true));
+    }
     if let Some(seed) = recording.seed {
         key("seed", line(&seed));
+    }
+    if !recording.delays.is_empty() {
+        key("delays", line(&recording.delays));
     }
     for (name, value) in [("scenario", &recording.scenario), ("weather", &recording.weather)] {
         if value.is_some() {

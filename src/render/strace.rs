@@ -11,6 +11,9 @@ use crate::event::{Arg, Bytes, Event, Recording, SockAddr, Value};
 /// The column in which strace puts the result of a call.
 const RESULT: usize = 40;
 
+/// The family of addresses that are names in the file system: AF_UNIX.
+const LOCAL: u16 = 1;
+
 /// One event, without a newline.
 pub fn line(event: &Event) -> String {
     at_column(event, RESULT)
@@ -370,12 +373,9 @@ fn sockaddr(addr: &SockAddr, len: Option<i64>) -> String {
             )
         }
         SockAddr::Unix { path } if path.is_empty() => "{sa_family=AF_UNIX}".into(),
-        SockAddr::Unix { path } => {
-            format!("{{sa_family=AF_UNIX, sun_path={}}}", quoted(&Bytes::new(path.as_bytes())))
-        }
-        SockAddr::Abstract { name } => {
-            format!("{{sa_family=AF_UNIX, sun_path=@{}}}", quoted(&Bytes::new(name.as_bytes())))
-        }
+        SockAddr::Unix { path } => local(path.as_bytes()),
+        SockAddr::Abstract { name } => local(&[b"\0", name.as_bytes()].concat()),
+        SockAddr::Other { number: LOCAL, data } => local(&from_hex(data)),
         SockAddr::Netlink { pid, groups } => {
             let groups = if *groups == 0 { "00000000".into() } else { format!("{groups:#08x}") };
             format!("{{sa_family=AF_NETLINK, nl_pid={pid}, nl_groups={groups}}}")
@@ -424,6 +424,15 @@ fn sockaddr(addr: &SockAddr, len: Option<i64>) -> String {
             }
         }
     }
+}
+
+/// A name in the file system, or an abstract one behind its zero byte.
+fn local(name: &[u8]) -> String {
+    let (sign, name) = match name.split_first() {
+        Some((0, name)) => ("@", name),
+        _ => ("", name.split(|&byte| byte == 0).next().unwrap_or_default()),
+    };
+    format!("{{sa_family=AF_UNIX, sun_path={sign}{}}}", quoted(&Bytes::new(name)))
 }
 
 fn from_hex(text: &str) -> Vec<u8> {
@@ -675,7 +684,7 @@ fn control(value: &Value) -> String {
         ("cmsg_level", unknown_level(level)),
         ("cmsg_type", type_),
     ];
-    if !is_named(Some(level), &["IPPROTO_IPV6"]) && !data.is_empty() && data != "\"\"" {
+    if !is_named(Some(level), &["IPPROTO_IPV6"]) && !matches!(&*data, "" | "\"\"" | "[]") {
         shown.push(("cmsg_data", data));
     }
     structure(shown.into_iter())

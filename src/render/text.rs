@@ -215,6 +215,7 @@ pub(super) fn heading(timeline: &Timeline) -> Vec<(String, Paint)> {
         (Schedule::Delayed, _) => "one at a time, each until it waits or is delayed".into(),
     };
     let mut lines = Vec::new();
+    let begin = "of each process from its first socket on (all of it: --all-calls)";
     match &timeline.lesson {
         Some(lesson) => {
             // The plain demo needs no name.
@@ -228,6 +229,9 @@ pub(super) fn heading(timeline: &Timeline) -> Vec<(String, Paint)> {
                 lines.push((format!("{}: {}", role.name, command.join(" ")), Paint::Role));
             }
             lines.push((order, Paint::Quiet));
+            if timeline.from_first_socket {
+                lines.push((begin.into(), Paint::Quiet));
+            }
         }
     }
     if !timeline.isolation.lacking.is_empty() {

@@ -40,6 +40,8 @@ pub struct Timeline {
     /// The variant or scenario that was played.
     pub scenario: Option<String>,
     pub schedule: Schedule,
+    /// What a process did before its first socket is not among the rows.
+    pub from_first_socket: bool,
     pub seed: Option<u64>,
     pub isolation: Isolation,
     /// In the order of their columns.
@@ -333,6 +335,7 @@ pub fn timeline(recording: &Recording) -> Timeline {
         lesson: recording.lesson.clone(),
         scenario: recording.scenario.clone(),
         schedule: recording.schedule,
+        from_first_socket: recording.from_first_socket,
         seed: recording.seed,
         isolation: recording.isolation.clone(),
         roles,

@@ -47,6 +47,7 @@ impl Sample {
             arch: "x86_64".into(),
             kernel: "6.18.0".into(),
             schedule: Schedule::Lockstep,
+            from_first_socket: false,
             seed: None,
             delays: Vec::new(),
             scenario: None,

@@ -238,6 +238,8 @@ impl Tracer {
             }
             libc::SYS_sched_setaffinity | libc::SYS_sched_yield => Plan::Answer(0, Shown::No, None),
             libc::SYS_getrandom => Plan::Random,
+            // What goes on after a signal is no call that is watched: that one is known in `enter`.
+            libc::SYS_restart_syscall => Plan::Watch(Shown::No),
             libc::SYS_rt_sigaction => Plan::Watch(if sets_handler(raw, self.memory(key)) {
                 Shown::Yes
             } else {

@@ -15,6 +15,9 @@ use super::stop::{Gone, Stopped};
 use super::tracees::{InFlight, Key, Shown, Thread};
 use super::{Tracer, bounds};
 
+/// The family of addresses whose name may be no text.
+const AF_UNIX: u16 = libc::AF_UNIX as u16;
+
 impl Tracer {
     /// The chosen thread stands at the return of its call. It goes on when it is chosen again.
     pub(super) fn leave(&mut self, key: Key, stopped: Stopped) -> Result<(), Gone> {
@@ -555,7 +558,9 @@ impl Tracer {
 
     pub(super) fn set_endpoints(&mut self, open: Open, local: SockAddr, remote: SockAddr) {
         let found = match &local {
-            SockAddr::Unix { .. } | SockAddr::Abstract { .. } => {
+            SockAddr::Unix { .. }
+            | SockAddr::Abstract { .. }
+            | SockAddr::Other { number: AF_UNIX, .. } => {
                 let inode = self.descriptors.get(open).inode;
                 let peer = inode.and_then(|inode| self.kernel.unix_peer(inode));
                 peer.and_then(|peer| self.descriptors.by_inode(peer, |_| true))

@@ -148,6 +148,17 @@ pub struct Settings {
     pub limits: Option<Limits>,
 }
 
+impl Settings {
+    /// Whether calls that any program makes are recorded of each process from its first socket on only.
+    pub fn begins_at_sockets(&self) -> bool {
+        // What a program prints on a terminal of the lab's own must be taken from its calls, from the first one on.
+        self.schedule == Schedule::Free
+            && self.streams == Streams::Inherited
+            && !self.all_calls
+            && !arm::passes_socket_on()
+    }
+}
+
 impl Default for Settings {
     /// One thread at a time, in fair weather, without bounds but the lab's own.
     fn default() -> Settings {
@@ -297,11 +308,10 @@ impl Tracer {
         // One processor for tracer and tracees: a stop is then a switch, not a wake-up across processors,
         // and no packet can be half delivered on another one while the tracer looks.
         let processors = Processors::new(serial || settings.placement != Placement::Spread);
-        // What a program prints on a terminal of the lab's own must be taken from its calls, from the first one on.
-        let trapped = match settings.streams {
-            _ if serial => Calls::Scheduled,
-            Streams::Inherited if !settings.all_calls && !arm::passes_socket_on() => Calls::Making,
-            _ => Calls::Recorded,
+        let trapped = match settings.begins_at_sockets() {
+            true => Calls::Making,
+            false if serial => Calls::Scheduled,
+            false => Calls::Recorded,
         };
         Ok(Tracer {
             trapped,

@@ -1,16 +1,18 @@
 //! What /proc says of a thread: whether it sleeps in a call, and what its descriptors are.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use super::stop;
 
-/// The two files that tell whether a thread sleeps, kept open since they are read before every decision.
+/// The two files that tell whether a thread sleeps, kept open once they are asked for: where one thread runs at a time
+/// they are read before every decision, under the free schedule hardly ever.
 pub struct Sleep {
     tid: i32,
-    stat: Option<File>,
-    syscall: Option<File>,
+    stat: OnceCell<Option<File>>,
+    syscall: OnceCell<Option<File>>,
 }
 
 /// What a thread that was told to run is doing.
@@ -26,19 +28,25 @@ pub enum Doing {
 
 impl Sleep {
     pub fn of(tid: i32) -> Sleep {
+        Sleep { tid, stat: OnceCell::new(), syscall: OnceCell::new() }
+    }
+
+    fn stat<'a>(&self, buf: &'a mut [u8]) -> &'a [u8] {
         // Below task/ the kernel tells of the thread alone; above it adds up the times of all threads of the process on
         // every look.
-        Sleep {
-            tid,
-            stat: File::open(format!("/proc/{tid}/task/{tid}/stat")).ok(),
-            syscall: File::open(format!("/proc/{tid}/syscall")).ok(),
-        }
+        let path = || format!("/proc/{0}/task/{0}/stat", self.tid);
+        read_at_start(self.stat.get_or_init(|| File::open(path()).ok()), buf)
+    }
+
+    fn syscall<'a>(&self, buf: &'a mut [u8]) -> &'a [u8] {
+        let path = || format!("/proc/{}/syscall", self.tid);
+        read_at_start(self.syscall.get_or_init(|| File::open(path()).ok()), buf)
     }
 
     /// Whether it still stands at its ptrace stop: SIGKILL ends one without a word.
     pub fn is_stopped(&self) -> bool {
         let mut buf = [0u8; 512];
-        state_letter(read_at_start(&self.stat, &mut buf)) == Some(b't')
+        state_letter(self.stat(&mut buf)) == Some(b't')
     }
 
     /// Whether the thread sleeps. Three looks, in this order; two of them are not enough.
@@ -49,13 +57,13 @@ impl Sleep {
     /// `uninterruptible`: `D` counts as asleep too (a parent in vfork).
     pub fn doing(&self, uninterruptible: bool) -> Doing {
         let mut buf = [0u8; 512];
-        match state_letter(read_at_start(&self.stat, &mut buf)) {
+        match state_letter(self.stat(&mut buf)) {
             Some(b'S') => {}
             Some(b'D') if uninterruptible => {}
             Some(b'Z') | Some(b'X') | None => return Doing::Zombie,
             _ => return Doing::Running,
         }
-        let said = read_at_start(&self.syscall, &mut buf);
+        let said = self.syscall(&mut buf);
         if said.starts_with(b"running") || stop::has_pending_stop(self.tid) {
             return Doing::Running;
         }
@@ -67,7 +75,7 @@ impl Sleep {
     /// Whether the thread sleeps in a call that has a time limit, among those that are not followed.
     pub fn is_for_a_time(&self) -> bool {
         let mut buf = [0u8; 512];
-        let said = String::from_utf8_lossy(read_at_start(&self.syscall, &mut buf));
+        let said = String::from_utf8_lossy(self.syscall(&mut buf));
         let mut words = said.split_ascii_whitespace();
         let Some(nr) = words.next().and_then(|nr| nr.parse::<libc::c_long>().ok()) else {
             return false;

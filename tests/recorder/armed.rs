@@ -30,6 +30,7 @@ fn free(args: &[&str]) -> Option<Lab> {
 #[test]
 fn from_the_first_socket_on_every_read_and_write_is_recorded() {
     let recording = need!(free(&[])).run().finished_with(0);
+    assert!(recording.from_first_socket, "it says so");
     // The thread that read the `x` had begun to when there was no socket.
     assert_eq!(moved(&recording), ["dr", "dw", "er", "ew", "fr", "fw", "mr", "mw", "xw"]);
 }
@@ -37,6 +38,7 @@ fn from_the_first_socket_on_every_read_and_write_is_recorded() {
 #[test]
 fn all_of_them_are_recorded_where_that_is_asked_for() {
     let recording = need!(free(&[])).option("--all-calls").run().finished_with(0);
+    assert!(!recording.from_first_socket);
     let early =
         ["br", "bw", "cr", "cw", "dr", "dw", "er", "ew", "fr", "fw", "mr", "mw", "xr", "xw"];
     assert_eq!(moved(&recording), early);

@@ -18,6 +18,7 @@ mod support;
 mod armed;
 mod deadlock;
 mod ending;
+mod foreign;
 mod identity;
 mod limits;
 mod locate;

@@ -458,6 +458,11 @@ fn strace_agrees_on_twenty_generations() {
 }
 
 #[test]
+fn strace_agrees_on_what_is_seldom_seen() {
+    agree_on_c("notation", &[]);
+}
+
+#[test]
 fn the_normaliser_folds_a_restarted_call_into_one() {
     let calls = |output| story(output, &BTreeSet::new(), |_| true).concat();
     let restarted = "\

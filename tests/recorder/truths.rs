@@ -207,6 +207,17 @@ fn a_poll_that_an_ignored_signal_meets_is_one_call() {
 }
 
 #[test]
+fn a_wait_that_is_not_recorded_goes_on_unseen() {
+    for schedule in BOTH {
+        let recording = need!(on("restart", &["futex"])).schedule(schedule).run();
+        let recording = recording.finished_with(0);
+        assert!(has_signal(&recording, "SIGCHLD"), "{schedule}:\n{}", outline(&recording));
+        let restarted = calls(&recording, "restart_syscall");
+        assert!(restarted.is_empty(), "{schedule}:\n{}", outline(&recording));
+    }
+}
+
+#[test]
 fn poll_is_interrupted_in_spite_of_sa_restart() {
     for schedule in BOTH {
         let recording = need!(on("restart", &["poll-usr"])).schedule(schedule).run();

@@ -19,8 +19,8 @@ use toml::Spanned;
 use crate::error::{Error, Result, did_you_mean};
 use crate::grade::{self, About, Check, Question};
 use crate::pack::Pack;
-use crate::pattern::CallPattern;
-use crate::scenario::texts::Template;
+use crate::pattern::{self, CallPattern};
+use crate::scenario::texts::{self, Template, Texts};
 use crate::scenario::{self, Place, Plan};
 
 /// The lab's root: the nearest of `from` and the folders above it with `lessons/` and Cargo.toml.
@@ -801,15 +801,15 @@ impl Lesson {
     fn graded(&self, rule: &Rule) -> Result<grade::Rule> {
         let expect = match &rule.expect {
             Expect::Order(patterns) => grade::Expect::Order(
-                patterns.iter().map(|text| self.pattern(text)).collect::<Result<_>>()?,
+                patterns.iter().map(|text| self.rule_pattern(text)).collect::<Result<_>>()?,
             ),
-            Expect::Call(text) => grade::Expect::Call(self.pattern(text)?),
+            Expect::Call(text) => grade::Expect::Call(self.rule_pattern(text)?),
             Expect::Never { what, after } => grade::Expect::Never {
-                what: self.pattern(what)?,
-                after: after.as_ref().map(|text| self.pattern(text)).transpose()?,
+                what: self.rule_pattern(what)?,
+                after: after.as_ref().map(|text| self.rule_pattern(text)).transpose()?,
             },
             Expect::Count { what, times } => {
-                grade::Expect::Count { what: self.pattern(what)?, times: self.pattern(times)? }
+                grade::Expect::Count { what: self.rule_pattern(what)?, times: self.pattern(times)? }
             }
             Expect::Check(name) => grade::Expect::Check(self.check_named(name)?),
             Expect::Prints(lines) => {
@@ -847,6 +847,16 @@ impl Lesson {
             scenarios: rule.scenarios.iter().map(|name| name.as_ref().clone()).collect(),
             expect,
         })
+    }
+
+    /// A pattern in which the seed may choose, too.
+    fn rule_pattern(&self, text: &Spanned<String>) -> Result<CallPattern> {
+        let read = || {
+            let pattern = pattern::of_rule(text.as_ref())?;
+            texts::chosen(&pattern, &Texts::new(0, ""))?;
+            Ok(pattern)
+        };
+        read().map_err(|error: Error| self.error_at(text, error.to_string()))
     }
 
     /// Reads what stands in the notation.

@@ -4,7 +4,7 @@ use super::run::{Bound, Place, Run, beginning};
 use super::{Expect, Finding, Grade, Rule, Rules, checks, ends};
 use crate::event::SocketId;
 use crate::pattern::{ArgPattern, CallPattern, ResultValue};
-use crate::scenario::texts::{Template, Texts};
+use crate::scenario::texts::{self, Template, Texts};
 
 /// The words that name objects. Standard streams are not among them: there is one of each.
 const OBJECTS: [&str; 9] =
@@ -80,6 +80,12 @@ fn for_each(
     needed: bool,
     judge: impl Fn(&[Bound]) -> Option<Broken>,
 ) -> Option<Broken> {
+    // A place that there is not was told of when the lesson was read; here it is text.
+    let patterns: Vec<CallPattern> = patterns
+        .iter()
+        .map(|it| texts::chosen(it, &chosen_in(run)).unwrap_or_else(|_| it.clone()))
+        .collect();
+    let patterns = patterns.as_slice();
     let variables = variables(run, patterns);
     let choices = choices(run, &variables);
     if choices.is_empty() && needed {
@@ -414,13 +420,17 @@ fn prints(run: &Run<'_>, wanted: &[String]) -> Option<Broken> {
 
 /// A wanted line with what the seed chose in its places, as the steps of the scenario have it, and the addresses of the run.
 fn filled(run: &Run<'_>, line: &str) -> String {
-    let texts = Texts::new(run.recording.seed.unwrap_or_default(), "");
     // A place that there is not was told of when the lesson was read; here it is text.
     let line = Template::read(line.as_bytes(), line).map_or_else(
         |_| line.to_owned(),
-        |template| String::from_utf8_lossy(&template.fill(&texts)).into_owned(),
+        |template| String::from_utf8_lossy(&template.fill(&chosen_in(run))).into_owned(),
     );
     ends::filled(run.recording, &line)
+}
+
+/// What the seed of this run chose.
+fn chosen_in(run: &Run<'_>) -> Texts {
+    Texts::new(run.recording.seed.unwrap_or_default(), "")
 }
 
 /// Whether a line is this one, where `..` stands for any part of it.

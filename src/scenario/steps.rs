@@ -222,7 +222,7 @@ impl Reader<'_> {
     }
 
     /// An address to connect to; its port is 0 where the kernel chose it: `127.0.0.2:_`.
-    fn dialled(&self, arg: &ArgPattern) -> Result<SockAddr, Error> {
+    fn dialled(&self, arg: &ArgPattern) -> Result<Address, Error> {
         match arg {
             ArgPattern::Addr { host, port: None } => {
                 self.address(&ArgPattern::Addr { host: host.clone(), port: Some("0".into()) })

@@ -22,6 +22,12 @@ pub(super) fn filled(recording: &Recording, line: &str) -> String {
     filled
 }
 
+/// Whose address a line still lacks when it has been filled.
+pub(super) fn lacking(filled: &str) -> Option<&str> {
+    let mut asked = places(filled).filter(|(_, asked)| ASKED.contains(asked));
+    asked.next().map(|(role, _)| role)
+}
+
 /// Why the places of a line cannot be filled, where these are the lesson's roles.
 pub fn flaw(line: &str, roles: &[&str]) -> Option<String> {
     places(line).find_map(|(role, asked)| {
@@ -101,7 +107,9 @@ mod tests {
         let line = "{server.local} <- {server.remote}, port {server.port}, {word} {}";
         let told = filled(&recording, line);
         assert_eq!(told, "127.0.0.2:41000 <- [::1]:41001, port 41000, {word} {}");
+        assert_eq!(lacking(&told), None);
         assert_eq!(filled(&recording, "{A.local}"), "{A.local}", "there is no A");
+        assert_eq!(lacking("{word} <- {A.local}"), Some("A"));
         let (recording, _) = with_ends(v6(mapped, 0), SockAddr::Unspec);
         assert_eq!(filled(&recording, "{server.port}"), "{server.port}", "it has no address");
     }

@@ -384,6 +384,11 @@ fn prints(run: &Run<'_>, wanted: &[String]) -> Option<Broken> {
     let mut from = 0;
     for (n, written) in wanted.iter().enumerate() {
         let want = &filled(run, written);
+        if let Some(role) = ends::lacking(want) {
+            let did = format!("`{role}` got no address in this run that a line could name");
+            let marked = run.last_row().into_iter().collect();
+            return Some(Broken { did, rows: Vec::new(), marked, lacks: Lacks::Object });
+        }
         let Some(at) = lines[from..].iter().position(|line| is_like(line, want)) else {
             let alike = lines.iter().filter(|line| is_like(line, want)).count();
             let earlier = lines[..from].iter().any(|line| is_like(line, want));

@@ -36,6 +36,7 @@
 
 mod checkpoints;
 mod early;
+pub mod names;
 mod steps;
 pub mod texts;
 
@@ -46,6 +47,7 @@ use crate::event::SockAddr;
 use crate::pattern::{CallPattern, Op, ResultPattern, ResultValue};
 
 pub use checkpoints::{Missed, Wanted, checkpoints};
+use names::{Names, Table};
 use texts::{Address, Template, Texts};
 
 /// A scenario as lesson.toml tells it, read and checked; texts are not chosen yet.
@@ -75,6 +77,9 @@ pub struct Written {
     pub steps: Vec<String>,
     #[serde(default)]
     pub at: Vec<WrittenCheckpoint>,
+    /// The names that the run has to itself.
+    #[serde(default)]
+    pub names: Option<Names>,
 }
 
 /// A checkpoint as it is written: one of the three is given.
@@ -258,6 +263,11 @@ impl Plan {
         }
         let (name, role) = (written.name.clone(), written.role.clone());
         Ok(Plan { name, role, clients, steps, checkpoints: points, written })
+    }
+
+    /// The names that the run has to itself, by `seed`; those that are none were told of when the lesson was read.
+    pub fn names(&self, seed: u64) -> Option<Table> {
+        self.written.names.as_ref()?.fill(seed).ok()
     }
 
     /// Chooses every text and number by `seed`, and spells out what each client does.

@@ -26,7 +26,7 @@ pub enum Noise {
     Loader,
     /// An epoll instance that is closed at once: Python looks whether the kernel has them.
     Probe,
-    /// The C library asks for a name service that is not there.
+    /// The C library asks a name service, or looks for a way to what that has found.
     NameService,
 }
 
@@ -133,6 +133,11 @@ fn alone(event: &Event, names: &Names, started: bool) -> Option<Noise> {
     {
         return Some(Noise::NameService);
     }
+    let is_hidden =
+        |fd: &Value| matches!(fd, Value::Fd { socket: Some(id), .. } if names.is_hidden(*id));
+    if matches!(event.call.as_ref(), "poll" | "ppoll") && polls_only(event, is_hidden) {
+        return Some(Noise::NameService);
+    }
     match event.call.as_ref() {
         "fcntl" | "ioctl" if looks_at_stream(event) => Some(Noise::LookAtStream),
         "poll" | "ppoll" if !started && polls_standard_streams(event) => Some(Noise::StartupPoll),
@@ -199,18 +204,24 @@ fn room(event: &Event) -> Option<i64> {
 }
 
 fn polls_standard_streams(event: &Event) -> bool {
-    let Some(Value::List { items }) = event.arg("fds") else { return false };
-    let standard = items.iter().all(|item| match item {
-        Value::Struct { fields } => fields.iter().any(|field| {
-            field.name == "fd" && matches!(field.value, Value::Fd { value: 0..=2, .. })
-        }),
-        _ => false,
-    });
+    let standard = polls_only(event, |fd| matches!(fd, Value::Fd { value: 0..=2, .. }));
     let at_once = event.args.iter().any(|arg| match &arg.value {
         Value::Int { value } => arg.name == "timeout" && *value == 0,
         _ => false,
     });
-    !items.is_empty() && standard && at_once
+    standard && at_once
+}
+
+/// Whether it is about some descriptors, and all of them are such.
+fn polls_only(event: &Event, is_such: impl Fn(&Value) -> bool) -> bool {
+    let Some(Value::List { items }) = event.arg("fds") else { return false };
+    let all = items.iter().all(|item| match item {
+        Value::Struct { fields } => {
+            fields.iter().any(|field| field.name == "fd" && is_such(&field.value))
+        }
+        _ => false,
+    });
+    !items.is_empty() && all
 }
 
 fn sets_handler(event: &Event) -> bool {

@@ -19,8 +19,9 @@ use toml::Spanned;
 use crate::error::{Error, Result, did_you_mean};
 use crate::grade::{self, About, Check, Question};
 use crate::pack::Pack;
-use crate::pattern::CallPattern;
-use crate::scenario::texts::Template;
+use crate::pattern::{self, CallPattern};
+use crate::scenario::names::Names;
+use crate::scenario::texts::{self, Template, Texts};
 use crate::scenario::{self, Place, Plan};
 
 /// The lab's root: the nearest of `from` and the folders above it with `lessons/` and Cargo.toml.
@@ -271,6 +272,8 @@ pub struct Lesson {
     pub exercise: Exercise,
     /// What is to be predicted, if that is the exercise.
     pub prediction: Option<Prediction>,
+    /// The names that each run of it has to itself.
+    pub names: Option<Spanned<Names>>,
     questions: Vec<WrittenQuestion>,
     /// What `lab predict` asks about the demo and its variants, in the order of the file.
     pub asks: Vec<Ask>,
@@ -528,12 +531,13 @@ impl Lesson {
 
     /// What the world does while the demo plays; of the plain demo, if anything.
     pub fn demo_plan(&self, demo: &Demo) -> Result<Option<Plan>> {
-        if demo.steps.is_empty() && demo.variant.is_none() {
+        if demo.steps.is_empty() && demo.variant.is_none() && self.names.is_none() {
             return Ok(None);
         }
         let name = demo.variant.as_ref().map_or("demo", |name| name.as_ref());
         let steps: Vec<String> = demo.steps.iter().map(|step| step.as_ref().clone()).collect();
-        let written = scenario::Written { name: name.into(), steps, ..Default::default() };
+        let names = self.names.as_ref().map(|names| names.as_ref().clone());
+        let written = scenario::Written { name: name.into(), steps, names, ..Default::default() };
         let plan = Plan::read(written).map_err(|(place, error)| match place {
             Place::Step(at) => self.error_at(&demo.steps[at], step_error(&error)),
             Place::Clients | Place::Checkpoint(_) => error,
@@ -615,6 +619,7 @@ impl Lesson {
                 Count::Range(range) => range.clone(),
             }),
             steps: scenario.steps.iter().map(|step| step.as_ref().clone()).collect(),
+            names: self.names.as_ref().map(|names| names.as_ref().clone()),
             at: scenario
                 .at
                 .iter()
@@ -722,6 +727,7 @@ impl Lesson {
             closes_before_exit: written.closes_before_exit,
             exercise: written.exercise,
             prediction: written.prediction,
+            names: written.names,
             questions: written.question,
             asks: written.ask,
             file,
@@ -731,6 +737,9 @@ impl Lesson {
         lesson.rules =
             written.rule.into_iter().map(|rule| lesson.rule(rule)).collect::<Result<_>>()?;
         lesson.check(written.grades.as_ref())?;
+        if let Some(names) = &lesson.names {
+            names.as_ref().fill(0).map_err(|error| lesson.error_at(names, error.to_string()))?;
+        }
         if let Some(id) = written.id.filter(|id| !is_slug(id.as_ref())) {
             let why = format!("the id `{}` must be plain, like half-close", id.as_ref());
             return Err(lesson.error_at(&id, why));
@@ -802,22 +811,22 @@ impl Lesson {
     }
 
     fn maybe(&self, text: &Option<Spanned<String>>) -> Result<Option<CallPattern>> {
-        text.as_ref().map(|text| self.pattern(text)).transpose()
+        text.as_ref().map(|text| self.rule_pattern(text)).transpose()
     }
 
     fn graded(&self, rule: &Rule) -> Result<grade::Rule> {
         let expect = match &rule.expect {
             Expect::Order(patterns) => grade::Expect::Order(
-                patterns.iter().map(|text| self.pattern(text)).collect::<Result<_>>()?,
+                patterns.iter().map(|text| self.rule_pattern(text)).collect::<Result<_>>()?,
             ),
             Expect::Call { what, given } => {
-                grade::Expect::Call { what: self.pattern(what)?, given: self.maybe(given)? }
+                grade::Expect::Call { what: self.rule_pattern(what)?, given: self.maybe(given)? }
             }
             Expect::Never { what, after } => {
-                grade::Expect::Never { what: self.pattern(what)?, after: self.maybe(after)? }
+                grade::Expect::Never { what: self.rule_pattern(what)?, after: self.maybe(after)? }
             }
             Expect::Count { what, times } => {
-                grade::Expect::Count { what: self.pattern(what)?, times: self.pattern(times)? }
+                grade::Expect::Count { what: self.rule_pattern(what)?, times: self.pattern(times)? }
             }
             Expect::Check(name) => grade::Expect::Check(self.check_named(name)?),
             Expect::Prints(lines) => {
@@ -828,6 +837,11 @@ impl Lesson {
                         let why = why.strip_prefix("the pattern ").unwrap_or(&why);
                         self.error_at(line, format!("the line {why}"))
                     })?;
+                    let roles: Vec<&str> =
+                        self.roles.iter().map(|it| it.name.as_ref().as_str()).collect();
+                    if let Some(why) = grade::flaw_in_line(text, &roles) {
+                        return Err(self.error_at(line, format!("the line `{text}` {why}")));
+                    }
                 }
                 grade::Expect::Prints(lines.iter().map(|line| line.as_ref().clone()).collect())
             }
@@ -850,6 +864,16 @@ impl Lesson {
             scenarios: rule.scenarios.iter().map(|name| name.as_ref().clone()).collect(),
             expect,
         })
+    }
+
+    /// A pattern in which the seed may choose, too.
+    fn rule_pattern(&self, text: &Spanned<String>) -> Result<CallPattern> {
+        let read = || {
+            let pattern = pattern::of_rule(text.as_ref())?;
+            texts::chosen(&pattern, &Texts::new(0, ""))?;
+            Ok(pattern)
+        };
+        read().map_err(|error: Error| self.error_at(text, error.to_string()))
     }
 
     /// Reads what stands in the notation.
@@ -967,6 +991,7 @@ struct Written {
     #[serde(default)]
     exercise: Exercise,
     prediction: Option<Prediction>,
+    names: Option<Spanned<Names>>,
     #[serde(default)]
     question: Vec<WrittenQuestion>,
     #[serde(default)]

@@ -10,7 +10,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -21,6 +21,9 @@ pub const VERSION: u32 = 1;
 
 /// How many bytes of one buffer a recording keeps; the true length is kept beside them.
 pub const BYTES_KEPT: usize = 4096;
+
+/// Where the name server of a run is, if it has one.
+pub const NAME_SERVER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 53), 53);
 
 /// One run: its header, the events of all its roles in one order, and how it ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -431,6 +434,21 @@ impl SockAddr {
             SockAddr::Inet { port, .. } | SockAddr::Inet6 { port, .. } => Some(*port),
             _ => None,
         }
+    }
+
+    /// Whether it means the same as the other: one end of a connection may be shown as IPv4 within IPv6, and the other
+    /// plainly.
+    pub fn is_same(&self, other: &SockAddr) -> bool {
+        self == other || self.internet().is_some_and(|it| other.internet() == Some(it))
+    }
+
+    /// The same address with this port, if it is one of the internet.
+    pub fn with_port(&self, port: u16) -> SockAddr {
+        let mut addr = self.clone();
+        if let SockAddr::Inet { port: own, .. } | SockAddr::Inet6 { port: own, .. } = &mut addr {
+            *own = port;
+        }
+        addr
     }
 
     /// The address and port of an internet address. An IPv4 address within IPv6 (`::ffff:127.0.0.1`) is an IPv4

@@ -23,6 +23,7 @@ mod checks;
 mod closings;
 mod datagrams;
 pub mod diff;
+mod ends;
 mod predictions;
 mod report;
 mod rules;
@@ -37,6 +38,7 @@ use std::str::FromStr;
 pub use self::asks::{Ask, Judged, Truth};
 pub use self::checks::Check;
 pub use self::closings::{Closing, How, closings};
+pub use self::ends::flaw as flaw_in_line;
 pub use self::predictions::{About, Answers, PREDICTIONS, Question, answers, predictions};
 pub use self::report::{Broken, Cell, Graded, Report};
 pub use self::run::{Run, Unmet};
@@ -80,7 +82,7 @@ pub enum Expect {
     },
     Check(Check),
     /// The program prints these lines in this order, others between them or not; `..` in a line stands for any part, and
-    /// `{text}` for what it stands for in the steps of the scenario.
+    /// `{text}` for what it stands for in the steps of the scenario, `{A.local}` for A's own address.
     Prints(Vec<String>),
 }
 

@@ -1,10 +1,10 @@
 //! Judges one rule: binds its names to the objects of the run, and says what the first of them that breaks it did.
 
 use super::run::{Bound, Place, Run, beginning};
-use super::{Expect, Finding, Grade, Rule, Rules, checks};
+use super::{Expect, Finding, Grade, Rule, Rules, checks, ends};
 use crate::event::SocketId;
 use crate::pattern::{ArgPattern, CallPattern, ResultValue};
-use crate::scenario::texts::{Template, Texts};
+use crate::scenario::texts::{self, Template, Texts};
 
 /// The words that name objects. Standard streams are not among them: there is one of each.
 const OBJECTS: [&str; 9] =
@@ -81,6 +81,12 @@ fn for_each(
     needed: bool,
     judge: impl Fn(&[Bound]) -> Option<Broken>,
 ) -> Option<Broken> {
+    // A place that there is not was told of when the lesson was read; here it is text.
+    let patterns: Vec<CallPattern> = patterns
+        .iter()
+        .map(|it| texts::chosen(it, &chosen_in(run)).unwrap_or_else(|_| it.clone()))
+        .collect();
+    let patterns = patterns.as_slice();
     let variables = variables(run, patterns);
     let choices = choices(run, &variables);
     if choices.is_empty() && needed {
@@ -391,6 +397,11 @@ fn prints(run: &Run<'_>, wanted: &[String]) -> Option<Broken> {
     let mut from = 0;
     for (n, written) in wanted.iter().enumerate() {
         let want = &filled(run, written);
+        if let Some(role) = ends::lacking(want) {
+            let did = format!("`{role}` got no address in this run that a line could name");
+            let marked = run.last_row().into_iter().collect();
+            return Some(Broken { did, rows: Vec::new(), marked, lacks: Lacks::Object });
+        }
         let Some(at) = lines[from..].iter().position(|line| is_like(line, want)) else {
             let alike = lines.iter().filter(|line| is_like(line, want)).count();
             let earlier = lines[..from].iter().any(|line| is_like(line, want));
@@ -400,10 +411,11 @@ fn prints(run: &Run<'_>, wanted: &[String]) -> Option<Broken> {
                 .iter()
                 .map(|line| (strsim::jaro_winkler(line, want), line))
                 .max_by(|a, b| a.0.total_cmp(&b.0));
+            let want = run.masked(want);
             let did = match near {
                 // One that is asked for several times was not before its turn: there are too few of it.
                 _ if earlier && wanted[..n].contains(written) => {
-                    let asked = wanted.iter().filter(|other| *other == want).count();
+                    let asked = wanted.iter().filter(|other| *other == written).count();
                     let noun = if alike == 1 { "line" } else { "lines" };
                     format!("it printed {alike} {noun} `{want}`; wanted {asked}")
                 }
@@ -424,14 +436,19 @@ fn prints(run: &Run<'_>, wanted: &[String]) -> Option<Broken> {
     None
 }
 
-/// A wanted line with what the seed chose in its places, as the steps of the scenario have it.
+/// A wanted line with what the seed chose in its places, as the steps of the scenario have it, and the addresses of the run.
 fn filled(run: &Run<'_>, line: &str) -> String {
-    let texts = Texts::new(run.recording.seed.unwrap_or_default(), "");
     // A place that there is not was told of when the lesson was read; here it is text.
-    Template::read(line.as_bytes(), line).map_or_else(
+    let line = Template::read(line.as_bytes(), line).map_or_else(
         |_| line.to_owned(),
-        |template| String::from_utf8_lossy(&template.fill(&texts)).into_owned(),
-    )
+        |template| String::from_utf8_lossy(&template.fill(&chosen_in(run))).into_owned(),
+    );
+    ends::filled(run.recording, &line)
+}
+
+/// What the seed of this run chose.
+fn chosen_in(run: &Run<'_>) -> Texts {
+    Texts::new(run.recording.seed.unwrap_or_default(), "")
 }
 
 /// Whether a line is this one, where `..` stands for any part of it.

@@ -608,6 +608,25 @@ fn a_line_may_have_places_for_what_the_seed_chose() {
 }
 
 #[test]
+fn a_pattern_may_have_places_for_what_the_seed_chose() {
+    use crate::scenario::texts::{Template, Texts};
+    let call = |text: &str| Expect::Call(crate::pattern::of_rule(text).unwrap());
+    let chosen = |place: &[u8]| {
+        let chosen = Template::read(place, "").unwrap().fill(&Texts::new(7, ""));
+        String::from_utf8(chosen).unwrap()
+    };
+    let mut it = accepted();
+    it.recv(b"hello").send(chosen(b"{word2}").as_bytes(), 5);
+    let mut recording = it.ends(0);
+    recording.seed = Some(7);
+    assert_eq!(found(call("server: send(_, \"{word2}\", ..)"), &recording), None);
+    assert!(found(call("server: send(_, \"{word3}\", ..)"), &recording).is_some());
+    let did = found(call("server: bind(_, {ip}:{port})"), &recording).unwrap().did;
+    let told = format!("wanted `bind(_, {}:{})`", chosen(b"{ip}"), chosen(b"{port}"));
+    assert!(did.ends_with(&told), "the address is told, not its places: {did}");
+}
+
+#[test]
 fn peers_are_meant_only_where_they_are_named() {
     // A connects; the server does not.
     assert_eq!(found(never("connect(..)", None), &echo()), None);

@@ -72,7 +72,7 @@ pub enum ArgPattern {
     Text(Vec<u8>),
     /// A name of an object, or constants joined by `|`: all of them must be set.
     Word(Vec<String>),
-    /// `host:port`, `:port` for any host, or `host:_`.
+    /// `host:port`, `:port` for any host, or `host:_`; in a rule or a step `{ip}:{port}`, too.
     Addr {
         host: Option<String>,
         port: Option<String>,
@@ -199,6 +199,11 @@ impl FromStr for CallPattern {
     fn from_str(text: &str) -> Result<CallPattern, Error> {
         parse::call_pattern(text)
     }
+}
+
+/// Reads a rule's pattern: it may have places that a seed fills, such as `{ip}:{port}` for an address.
+pub fn of_rule(text: &str) -> Result<CallPattern, Error> {
+    parse::of_rule(text)
 }
 
 /// Reads a step of a scenario, which is written as a pattern is; `calls` are those that there are.

@@ -60,8 +60,30 @@ impl<'a> ParserError<Input<'a>> for Flaw {
     }
 }
 
-/// Reads a whole pattern.
+/// Reads a whole pattern, in which all is said.
 pub(super) fn call_pattern(text: &str) -> Result<CallPattern, Error> {
+    let pattern = of_rule(text)?;
+    match pattern.args.iter().find_map(place_in) {
+        Some(place) => {
+            let why = format!("has `{place}`, which a seed fills in rules and scenarios only");
+            Err(error(text, text.find(place).unwrap_or(0), why))
+        }
+        None => Ok(pattern),
+    }
+}
+
+fn place_in(arg: &ArgPattern) -> Option<&str> {
+    match arg {
+        ArgPattern::Addr { host, port } => {
+            [host, port].into_iter().flatten().map(String::as_str).find(|it| it.starts_with('{'))
+        }
+        ArgPattern::List(items) => items.iter().find_map(place_in),
+        _ => None,
+    }
+}
+
+/// Reads a whole pattern, which may have places for what a seed chooses.
+pub(super) fn of_rule(text: &str) -> Result<CallPattern, Error> {
     let mut input = LocatingSlice::new(text);
     pattern(&mut input, None).map_err(|flaw| error(text, flaw.at, flaw.why))
 }
@@ -251,6 +273,13 @@ fn argument(input: &mut Input<'_>) -> Parsed<ArgPattern> {
             Ok(ArgPattern::Word(vec![path.to_owned()]))
         }
         '-' | '0'..='9' => number(input),
+        '{' => {
+            let host = Some(place(input)?.to_owned());
+            match eat(input, ":") {
+                true => Ok(ArgPattern::Addr { host, port: port(input)? }),
+                false => flaw(input, "lacks a port after the address, such as `:9999` or `:_`"),
+            }
+        }
         c if c.is_alphabetic() || c == '_' => words(input),
         ',' | ')' | ']' => flaw(input, "lacks an argument; `_` stands for any one"),
         '\'' => flaw(input, "has a text in single quotes; texts stand in double quotes"),
@@ -324,8 +353,20 @@ fn integer(token: &str) -> Option<i64> {
     Some(sign * value)
 }
 
-/// What follows the colon of an address: a number, `P1`, or `_` for any.
+/// `{ip}`: what a seed chooses.
+fn place<'t>(input: &mut Input<'t>) -> Parsed<&'t str> {
+    let inside = take_while(1.., |c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    match opt(("{", inside, "}").take()).parse_next(input)? {
+        Some(place) => Ok(place),
+        None => flaw(input, "has a brace that is no place such as `{ip}`"),
+    }
+}
+
+/// What follows the colon of an address: a number, `P1`, `{port}`, or `_` for any.
 fn port(input: &mut Input<'_>) -> Parsed<Option<String>> {
+    if input.starts_with('{') {
+        return place(input).map(|place| Some(place.to_owned()));
+    }
     let start = input.checkpoint();
     let token = opt(take_while(1.., |c: char| c.is_ascii_alphanumeric() || c == '_'))
         .parse_next(input)?

@@ -11,6 +11,7 @@ use crate::event::{self, End, Ending, Event, Reason, RoleEnd, Schedule, Socket};
 use crate::pattern::CallPattern;
 use crate::timeline::{self, Names};
 use crate::tracer::{self, Candidate, Step, Tracer};
+use crate::wire::name_server::NameServer;
 use crate::{sandbox, wire};
 
 use super::stage::Stage;
@@ -82,6 +83,17 @@ fn record(request: &Request, choices: Choices, teller: &mut Teller) -> Result<()
     let _turn = if entered.has_network() { None } else { Some(sandbox::lock_machine()?) };
     sandbox::fork_init(&entered)?;
     sandbox::furnish(&mut entered);
+    let names = match name_server(request, &entered) {
+        Ok(names) => names,
+        // Where names lead elsewhere, nothing can be said of a program that looks them up.
+        Err(errno) if request.tracer.graded.is_some() => {
+            return Err(Error::System { doing: "give the run names of its own".into(), errno });
+        }
+        Err(errno) => {
+            entered.isolation.lacking.push(format!("names: {errno:?}"));
+            None
+        }
+    };
     let mut confinement = request.sandbox.confine.then(|| sandbox::confine(&mut entered));
     tracer::catch_signals();
     let settings =
@@ -100,11 +112,22 @@ fn record(request: &Request, choices: Choices, teller: &mut Teller) -> Result<()
         tracer.confine(ruleset);
     }
     let folder = confinement.as_ref().map(|it| it.folder.to_string_lossy().into_owned());
-    let mut run = Run::new(request, tracer, choices, folder)?;
+    let mut run = Run::new(request, tracer, choices, folder, names)?;
     let (sockets, steps, end) = run.go(teller)?;
     teller.tell(&Told::End { sockets, steps, end, decisions: run.tracer.decisions() });
     teller.flush();
     Ok(())
+}
+
+/// Gives the run its names, if it is to have its own, and who answers for them.
+fn name_server(
+    request: &Request,
+    entered: &sandbox::Entered,
+) -> std::result::Result<Option<NameServer>, Errno> {
+    let names = request.scenario.as_ref().and_then(|scene| scene.plan.names(scene.seed));
+    let Some(names) = names else { return Ok(None) };
+    sandbox::own_etc(entered, &names.files())?;
+    NameServer::open(names.zone).map(Some)
 }
 
 /// What the lab still says after its request: whose turn it is, where that is chosen.
@@ -143,6 +166,7 @@ impl<'a> Run<'a> {
         tracer: Tracer,
         choices: Choices,
         folder: Option<String>,
+        names: Option<NameServer>,
     ) -> Result<Run<'a>> {
         let after = request
             .roles
@@ -175,7 +199,7 @@ impl<'a> Run<'a> {
                 let variable = |name: &str| {
                     folder(name).or_else(|| own(name)).or_else(|| std::env::var(name).ok())
                 };
-                Stage::new(&scene.plan, scene.seed, &variable)
+                Stage::new(&scene.plan, scene.seed, &variable, names)
             }),
             folder,
             choices,

@@ -30,7 +30,7 @@ pub struct Confinement {
 }
 
 /// Where the folder is; empty outside of a run.
-const FOLDER: &str = "/tmp/socket-lab";
+pub(super) const FOLDER: &str = "/tmp/socket-lab";
 const ROOM: &str = "mode=0700,size=64m,nr_inodes=4096";
 
 /// Devices that everybody writes to.
@@ -68,7 +68,7 @@ impl Drop for Confinement {
 }
 
 /// Mounts it where nobody outside sees it.
-fn own_file_system(entered: &Entered) -> nix::Result<()> {
+pub(super) fn own_file_system(entered: &Entered) -> nix::Result<()> {
     if !entered.had.contains(CloneFlags::CLONE_NEWNS) {
         return Err(Errno::EPERM);
     }

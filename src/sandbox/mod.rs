@@ -45,11 +45,13 @@ use crate::event::Isolation;
 
 mod confine;
 pub mod doctor;
+mod etc;
 mod lock;
 mod net;
 mod trial;
 
 pub use confine::{Confinement, confine};
+pub use etc::own_etc;
 pub use lock::{lock_machine, try_lock_machine};
 
 use trial::{Answer, Reply, Trial};

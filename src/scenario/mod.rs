@@ -9,7 +9,7 @@
 //!
 //! | step | what the world does |
 //! |---|---|
-//! | `A: connect(:9999)` | a peer connects; to `127.0.0.1:9999`, `[::1]:9999`, `@name` or `"/path"` as well |
+//! | `A: connect(:9999)` | a peer connects; to `127.0.0.1:9999`, `[::1]:9999`, `@name` or `"/path"` as well; `:_` is the port where the program listens |
 //! | `A: send("{text}")` | sends it in one go; `, split` a byte at each quiet moment, `, chunks` pieces of random lengths |
 //! | `A: recv("欢迎")` | must have received exactly this by now; `..` stands for any bytes: `A: recv("b'", .., "'")` |
 //! | `A: recv() = 0` | must find this result, and no data: end of file, `= -1 ECONNRESET`, `= -1 EAGAIN` (nothing came) |
@@ -30,11 +30,13 @@
 //! A peer's name begins with a capital letter. `each` and `all` are the clients `C1`, `C2` …, as many as the scenario says:
 //! a run of `each:` steps is done by one client after the other, an `all:` step by all of them before the next step.
 //!
-//! In texts `{text}`, `{word}`, `{utf8}`, `{long}`, `{binary}` and `{n}` stand for what the seed chooses, the same
-//! wherever they stand, but for clients, each of which has its own; see [`texts`].
+//! In texts `{text}`, `{word}`, `{utf8}`, `{long}`, `{binary}`, `{n}`, `{ip}` and `{port}` stand for what the seed chooses,
+//! and so do the last two in an address: `{ip}:{port}`. They are the same wherever they stand, but for clients, each of
+//! which has its own; see [`texts`].
 
 mod checkpoints;
 mod early;
+pub mod names;
 mod steps;
 pub mod texts;
 
@@ -45,7 +47,8 @@ use crate::event::SockAddr;
 use crate::pattern::{CallPattern, Op, ResultPattern, ResultValue};
 
 pub use checkpoints::{Missed, Wanted, checkpoints};
-use texts::{Template, Texts};
+use names::{Names, Table};
+use texts::{Address, Template, Texts};
 
 /// A scenario as lesson.toml tells it, read and checked; texts are not chosen yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,7 +59,7 @@ pub struct Plan {
     pub role: Option<String>,
     /// How many clients `each` and `all` are, at least and at most.
     pub clients: (u32, u32),
-    pub steps: Vec<Step<Template>>,
+    pub steps: Vec<Step<Template, Address>>,
     pub checkpoints: Vec<Checkpoint>,
     written: Written,
 }
@@ -74,6 +77,9 @@ pub struct Written {
     pub steps: Vec<String>,
     #[serde(default)]
     pub at: Vec<WrittenCheckpoint>,
+    /// The names that the run has to itself.
+    #[serde(default)]
+    pub names: Option<Names>,
 }
 
 /// A checkpoint as it is written: one of the three is given.
@@ -108,15 +114,16 @@ pub struct Checkpoint {
     pub wanted: Wanted,
 }
 
-/// One step; `T` is what a text is: a [`Template`], or the bytes once a seed has filled it.
+/// One step; `T` is what a text is and `A` what an address is: a [`Template`] and an [`Address`], or the bytes and the
+/// [`SockAddr`] once a seed has filled them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Step<T> {
+pub struct Step<T, A = SockAddr> {
     /// From 1, as lesson.toml counts them.
     pub number: usize,
     /// As it is written, or with the texts that the seed chose.
     pub text: String,
     pub who: Who,
-    pub does: Action<T>,
+    pub does: Action<T, A>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,16 +142,17 @@ pub enum Who {
 /// What is done in a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Action<T> {
+pub enum Action<T, A = SockAddr> {
     Socket {
         domain: String,
         type_: String,
     },
-    Bind(SockAddr),
+    Bind(A),
     Listen(i32),
     Accept,
+    /// Port 0 stands for the one where the program listens.
     Connect {
-        to: SockAddr,
+        to: A,
         want: Want,
     },
     Send {
@@ -154,7 +162,7 @@ pub enum Action<T> {
     Recv(Expected<T>),
     /// `None`: to whoever sent the last datagram.
     SendTo {
-        to: Option<SockAddr>,
+        to: Option<A>,
         text: T,
     },
     RecvFrom(Expected<T>),
@@ -241,7 +249,7 @@ impl Plan {
                 true => "is of `each` or `all`, but the scenario does not say how many `clients`",
                 false => "is a number of clients, but no step is of `each` or `all`",
             };
-            let first = |step: &Step<_>| matches!(step.who, Who::Each | Who::All);
+            let first = |step: &Step<_, _>| matches!(step.who, Who::Each | Who::All);
             let at = steps.iter().position(first);
             let text =
                 at.map_or_else(|| written.clients.clone(), |at| written.steps.get(at).cloned());
@@ -255,6 +263,11 @@ impl Plan {
         }
         let (name, role) = (written.name.clone(), written.role.clone());
         Ok(Plan { name, role, clients, steps, checkpoints: points, written })
+    }
+
+    /// The names that the run has to itself, by `seed`; those that are none were told of when the lesson was read.
+    pub fn names(&self, seed: u64) -> Option<Table> {
+        self.written.names.as_ref()?.fill(seed).ok()
     }
 
     /// Chooses every text and number by `seed`, and spells out what each client does.
@@ -434,16 +447,21 @@ fn range(text: &str) -> Result<(u32, u32), Error> {
 }
 
 /// The bytes of a step's texts, at most, of all of these clients.
-fn longest(step: &Step<Template>, clients: u32) -> usize {
+fn longest(step: &Step<Template, Address>, clients: u32) -> usize {
     let bytes = std::cell::Cell::new(0usize);
-    step.does.map(|text| bytes.set(bytes.get().saturating_add(text.most())));
+    step.does.map(|text| bytes.set(bytes.get().saturating_add(text.most())), |_| ());
     match step.who {
         Who::Each | Who::All => bytes.get().saturating_mul(clients as usize),
         _ => bytes.get(),
     }
 }
 
-fn filled(step: &Step<Template>, seed: u64, client: Option<&String>, count: u32) -> Step<Vec<u8>> {
+fn filled(
+    step: &Step<Template, Address>,
+    seed: u64,
+    client: Option<&String>,
+    count: u32,
+) -> Step<Vec<u8>> {
     let texts = Texts::new(seed, client.map_or("", String::as_str)).with_clients(count);
     let who = match client {
         Some(client) => Who::Peer(client.clone()),
@@ -453,23 +471,25 @@ fn filled(step: &Step<Template>, seed: u64, client: Option<&String>, count: u32)
     if let Some((_, rest)) = text.split_once(':').filter(|_| client.is_some()) {
         text = format!("{}:{rest}", client.map_or("", String::as_str));
     }
-    let does = step.does.map(|template| template.fill(&texts));
+    let does = step.does.map(|text| text.fill(&texts), |addr| addr.fill(&texts));
     Step { number: step.number, text, who, does }
 }
 
-impl<T> Action<T> {
-    fn map<U>(&self, fill: impl Fn(&T) -> U) -> Action<U> {
+impl<T, A> Action<T, A> {
+    fn map<U, B>(&self, fill: impl Fn(&T) -> U, place: impl Fn(&A) -> B) -> Action<U, B> {
         match self {
             Action::Socket { domain, type_ } => {
                 Action::Socket { domain: domain.clone(), type_: type_.clone() }
             }
-            Action::Bind(addr) => Action::Bind(addr.clone()),
+            Action::Bind(addr) => Action::Bind(place(addr)),
             Action::Listen(backlog) => Action::Listen(*backlog),
             Action::Accept => Action::Accept,
-            Action::Connect { to, want } => Action::Connect { to: to.clone(), want: want.clone() },
+            Action::Connect { to, want } => Action::Connect { to: place(to), want: want.clone() },
             Action::Send { text, how } => Action::Send { text: fill(text), how: *how },
             Action::Recv(expected) => Action::Recv(expected.map(fill)),
-            Action::SendTo { to, text } => Action::SendTo { to: to.clone(), text: fill(text) },
+            Action::SendTo { to, text } => {
+                Action::SendTo { to: to.as_ref().map(place), text: fill(text) }
+            }
             Action::RecvFrom(expected) => Action::RecvFrom(expected.map(fill)),
             Action::Shutdown(how) => Action::Shutdown(how.clone()),
             Action::Close => Action::Close,

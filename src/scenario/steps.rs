@@ -1,8 +1,6 @@
 //! Reads a step: the one notation, with the calls of the outside world.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
-use super::texts::Template;
+use super::texts::{Address, Template};
 use super::{Action, Expected, Pieces, Step, Want, Who};
 use crate::error::Error;
 use crate::event::SockAddr;
@@ -20,7 +18,7 @@ const SIGNALS: [&str; 10] = [
 ];
 
 /// Reads the step of this number.
-pub(super) fn step(number: usize, text: &str) -> Result<Step<Template>, Error> {
+pub(super) fn step(number: usize, text: &str) -> Result<Step<Template, Address>, Error> {
     let said = pattern::step(text, &CALLS)?;
     let reader = Reader { text, said: &said };
     let (who, does) = (reader.who()?, reader.action()?);
@@ -74,7 +72,7 @@ impl Reader<'_> {
         })
     }
 
-    fn action(&self) -> Result<Action<Template>, Error> {
+    fn action(&self) -> Result<Action<Template, Address>, Error> {
         let CallName::Exact(call) = &self.said.call else {
             return Err(self.flaw(0, "lacks a call"));
         };
@@ -92,7 +90,7 @@ impl Reader<'_> {
             ("bind", [addr]) => Action::Bind(self.address(addr)?),
             ("listen", [ArgPattern::Int(backlog)]) => Action::Listen(*backlog as i32),
             ("accept", []) => Action::Accept,
-            ("connect", [addr]) => Action::Connect { to: self.address(addr)?, want: self.want()? },
+            ("connect", [addr]) => Action::Connect { to: self.dialled(addr)?, want: self.want()? },
             ("send", [ArgPattern::Text(text)]) => {
                 Action::Send { text: self.some(text)?, how: Pieces::One }
             }
@@ -208,26 +206,28 @@ impl Reader<'_> {
         }
     }
 
-    fn address(&self, arg: &ArgPattern) -> Result<SockAddr, Error> {
+    fn address(&self, arg: &ArgPattern) -> Result<Address, Error> {
         let wrong = || self.wrong("an address: `:9999`, `[::1]:9999`, `@name` or `\"/path\"`");
         match arg {
-            ArgPattern::Addr { host, port } => {
-                let port = port.as_ref().and_then(|port| port.parse().ok()).ok_or_else(wrong)?;
-                let Some(host) = host else {
-                    return Ok(SockAddr::Inet { ip: Ipv4Addr::LOCALHOST, port });
-                };
-                if let Ok(ip) = host.parse() {
-                    return Ok(SockAddr::Inet { ip, port });
-                }
-                let ip: Ipv6Addr = host.trim_matches(['[', ']']).parse().map_err(|_| wrong())?;
-                Ok(SockAddr::Inet6 { ip, port, flowinfo: 0, scope: 0 })
+            ArgPattern::Addr { host, port: Some(port) } => {
+                Address::inet(host.as_deref(), port).ok_or_else(wrong)
             }
-            ArgPattern::Abstract(name) => Ok(SockAddr::Abstract { name: name.clone() }),
+            ArgPattern::Abstract(name) => Ok(SockAddr::Abstract { name: name.clone() }.into()),
             ArgPattern::Text(path) => match std::str::from_utf8(path) {
-                Ok(path) if !path.is_empty() => Ok(SockAddr::Unix { path: path.into() }),
+                Ok(path) if !path.is_empty() => Ok(SockAddr::Unix { path: path.into() }.into()),
                 _ => Err(wrong()),
             },
             _ => Err(wrong()),
+        }
+    }
+
+    /// An address to connect to; its port is 0 where the kernel chose it: `127.0.0.2:_`.
+    fn dialled(&self, arg: &ArgPattern) -> Result<Address, Error> {
+        match arg {
+            ArgPattern::Addr { host, port: None } => {
+                self.address(&ArgPattern::Addr { host: host.clone(), port: Some("0".into()) })
+            }
+            _ => self.address(arg),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::event::{Kind, Socket, SocketId, SocketState};
+use crate::pattern::of_rule;
 use crate::timeline::{sample, timeline};
 
 fn plan(steps: &[&str]) -> Result<Plan, (Place, Error)> {
@@ -32,9 +33,14 @@ fn every_kind_of_step_reads() {
         "A: socket(AF_UNIX, SOCK_SEQPACKET)",
         "A: bind(:9999)",
         "A: bind(127.0.0.2:9999)",
+        "A: bind({ip2}:9999)",
+        "A: connect({ip}:{port})",
+        "A: connect([::1]:{port})",
+        "A: sendto(:{port2}, \"{ip} {port}\")",
         "A: listen(5)",
         "A: accept()",
         "A: connect([::1]:9999)",
+        "A: connect(127.0.0.2:_)",
         "A: connect(@name)",
         "A: connect(\"$TMPDIR/socket\") = -1 ENOENT",
         "A: connect(:9999) = -1 ECONNREFUSED (connection refused)",
@@ -77,6 +83,10 @@ fn a_wrong_step_is_told_with_its_column_and_what_was_expected() {
         ("A: fly()", 4, "names no step: `fly`; there are connect"),
         ("connect(:9999)", 1, "does not say whose step it is"),
         ("A: connect(:99999)", 13, "lacks a port"),
+        ("A: connect({ip})", 16, "lacks a port after the address"),
+        ("A: connect({ip:{port})", 12, "has a brace that is no place"),
+        ("A: connect({word}:{port})", 12, "should have in its parentheses an address"),
+        ("A: connect(:{n})", 12, "should have in its parentheses an address"),
         ("A: connect()", 12, "should have in its parentheses an address"),
         ("A: send(\"\")", 9, "should have in its parentheses something"),
         ("A: send(\"x\", slowly)", 9, "should have in its parentheses a text, then `split`"),
@@ -164,6 +174,46 @@ fn each_family_of_texts_is_what_it_says() {
     }
     let plain = (0..30).filter(|&seed| sent("A: send(\"{text}\")", seed).is_ascii()).count();
     assert!((1..30).contains(&plain), "some of the seeds choose ASCII, some do not");
+}
+
+#[test]
+fn an_address_that_the_seed_chose_is_the_same_in_texts_steps_and_rules() {
+    for seed in 0..300 {
+        let steps =
+            ["server: stdin(\"{ip} {port}\")", "A: connect({ip}:{port})", "A: bind(:{port})"];
+        let script = plan(&steps).unwrap().fill(seed);
+        let Action::Connect { to: SockAddr::Inet { ip, port }, .. } = script.steps[1].does else {
+            panic!("{:?}", script.steps[1]);
+        };
+        let line = format!("{ip} {port}").into_bytes();
+        assert_eq!(script.steps[0].does, Action::Stdin(Some(line)));
+        assert_eq!(script.steps[1].text, format!("A: connect({ip}:{port})"));
+        let bound = SockAddr::Inet { ip: [127, 0, 0, 1].into(), port };
+        assert_eq!(script.steps[2].does, Action::Bind(bound));
+        let texts = Texts::new(seed, "");
+        let rule = texts::chosen(&of_rule("server: bind(_, {ip}:{port}, _)").unwrap(), &texts);
+        let written: CallPattern = format!("server: bind(_, {ip}:{port}, _)").parse().unwrap();
+        assert_eq!(rule.unwrap(), written);
+
+        // Whoever forgets the order of the bytes is found out: it is another port, which an ordinary user may take,
+        // and an address that no machine here has.
+        assert!(port < 32_768 && port > 1023 && port.swap_bytes() > 1023, "{port}");
+        assert_ne!(port, port.swap_bytes());
+        assert!(ip.is_loopback() && (1..127).contains(&ip.octets()[3]), "{ip}");
+    }
+}
+
+#[test]
+fn a_rule_speaks_of_no_place_that_there_is_not() {
+    let texts = Texts::new(1, "");
+    let chosen = |pattern: &str| texts::chosen(&of_rule(pattern).unwrap(), &texts);
+    assert!(chosen("A: send(_, \"{text}\", [{ip}:_])").is_ok());
+    for pattern in ["A: send(\"{txet}\")", "A: bind({word}:1)", "A: bind({ip}:{ip})"] {
+        assert!(matches!(chosen(pattern), Err(Error::Pattern { .. })), "{pattern}");
+    }
+    // Where no seed is, a place would match nothing for ever.
+    let elsewhere = "server: bind(_, {ip}:{port})".parse::<CallPattern>().unwrap_err();
+    assert!(matches!(elsewhere, Error::Pattern { column: 17, .. }), "{elsewhere}");
 }
 
 #[test]

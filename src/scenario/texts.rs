@@ -8,15 +8,20 @@
 //! | `{long}` | a few thousand bytes of `{text}` |
 //! | `{binary}` | any bytes, zero and 0xff among them |
 //! | `{n}` | a number from 2 to 9, in digits |
+//! | `{ip}` | an IPv4 address of the loopback network, `127.9.41.6`; in the wrong order its bytes are nobody's |
+//! | `{port}` | a port whose two bytes differ |
 //! | `{clients}` | how many clients there are, in digits |
 //!
 //! A number behind the name makes it another one (`{text2}`), a length in bytes makes it so long (`{binary:1048576}`).
 //! None but `{binary}` holds a control character, a quote or a backslash; none is empty.
 
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::pattern;
+use crate::event::SockAddr;
+use crate::pattern::{self, ArgPattern, CallPattern};
 
 /// A text with places for what the seed chooses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +51,16 @@ enum Family {
     Binary,
     Number,
     Clients,
+    Ip,
+    Port,
+}
+
+/// An address as a step has it: what is written, and what of that the seed chooses instead.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Address {
+    written: SockAddr,
+    ip: Option<Place>,
+    port: Option<Place>,
 }
 
 /// The longest text that may be asked for, in bytes, and all texts of a scenario together.
@@ -109,6 +124,44 @@ impl Template {
     }
 }
 
+impl Address {
+    /// Takes apart what stands before and after the colon; `None` where that cannot be an address.
+    pub fn inet(host: Option<&str>, port: &str) -> Option<Address> {
+        let (ip, host) = (Place::of(host.unwrap_or(""), Family::Ip), host.unwrap_or("127.0.0.1"));
+        let chosen = Place::of(port, Family::Port);
+        let port = if chosen.is_some() { 0 } else { port.parse().ok()? };
+        let written = match (&ip, host.parse()) {
+            (Some(_), _) => SockAddr::Inet { ip: Ipv4Addr::LOCALHOST, port },
+            (None, Ok(ip)) => SockAddr::Inet { ip, port },
+            (None, Err(_)) => {
+                let ip = host.trim_matches(['[', ']']).parse().ok()?;
+                SockAddr::Inet6 { ip, port, flowinfo: 0, scope: 0 }
+            }
+        };
+        Some(Address { written, ip, port: chosen })
+    }
+
+    /// The address, with what the seed chose.
+    pub fn fill(&self, texts: &Texts) -> SockAddr {
+        let mut addr = self.written.clone();
+        if let (SockAddr::Inet { ip, .. }, Some(place)) = (&mut addr, &self.ip) {
+            *ip = texts.ip(&place.name);
+        }
+        if let (SockAddr::Inet { port, .. } | SockAddr::Inet6 { port, .. }, Some(place)) =
+            (&mut addr, &self.port)
+        {
+            *port = texts.port(&place.name);
+        }
+        addr
+    }
+}
+
+impl From<SockAddr> for Address {
+    fn from(written: SockAddr) -> Address {
+        Address { written, ip: None, port: None }
+    }
+}
+
 /// A placeholder at the start: what stands in its braces, and its length with them. Other braces are text.
 fn placeholder(text: &[u8]) -> Option<(&str, usize)> {
     let inner = text.strip_prefix(b"{")?;
@@ -142,15 +195,23 @@ impl Place {
             "binary" => Family::Binary,
             "n" => Family::Number,
             "clients" => Family::Clients,
+            "ip" => Family::Ip,
+            "port" => Family::Port,
             letter if letter.len() == 1 && letter == name => Family::Text,
             _ => {
                 return Err(format!(
                     "has the unknown text `{{{name}}}`; known are {{text}}, {{word}}, {{utf8}}, {{long}}, \
-                     {{binary}}, {{n}} and {{clients}}"
+                     {{binary}}, {{n}}, {{ip}}, {{port}} and {{clients}}"
                 ));
             }
         };
         Ok(Place { name: name.into(), family, length })
+    }
+
+    /// The place that is all of this text, if it is one of this family.
+    fn of(text: &str, family: Family) -> Option<Place> {
+        let (inner, length) = placeholder(text.as_bytes())?;
+        Place::read(inner).ok().filter(|it| length == text.len() && it.family == family)
     }
 }
 
@@ -176,6 +237,20 @@ impl Texts {
         least + self.numbers(name).next() % (most.saturating_sub(least) + 1)
     }
 
+    /// 127.x.y.z with a z below 127: in the wrong order it is an address of somewhere else.
+    fn ip(&self, name: &str) -> Ipv4Addr {
+        let mut numbers = self.numbers(name);
+        let [x, y, z] = std::array::from_fn(|_| 1 + numbers.below(126) as u8);
+        Ipv4Addr::new(127, x, y, z)
+    }
+
+    /// Below those that the kernel chooses, and in either order of its bytes above those that only root may take.
+    fn port(&self, name: &str) -> u16 {
+        let mut numbers = self.numbers(name);
+        let high = 4 + numbers.below(124) as u8;
+        u16::from_be_bytes([high, high + 1 + numbers.below(127) as u8])
+    }
+
     fn of(&self, place: &Place) -> Vec<u8> {
         let mut numbers = self.numbers(&place.name);
         let family = match place.family {
@@ -192,6 +267,8 @@ impl Texts {
         match place.family {
             Family::Number => self.number(&place.name, 2, 9).to_string().into_bytes(),
             Family::Clients => self.clients.to_string().into_bytes(),
+            Family::Ip => self.ip(&place.name).to_string().into_bytes(),
+            Family::Port => self.port(&place.name).to_string().into_bytes(),
             Family::Binary => numbers.bytes(length),
             _ => numbers.text(family, length),
         }
@@ -258,6 +335,42 @@ impl Numbers {
         }
         text.into_bytes()
     }
+}
+
+/// A rule's pattern with what the seed chose in its texts and addresses.
+///
+/// Fails where a place is unknown, or chooses what cannot stand there.
+pub fn chosen(pattern: &CallPattern, texts: &Texts) -> Result<CallPattern, Error> {
+    let mut chosen = pattern.clone();
+    for arg in &mut chosen.args {
+        choose(arg, texts, &pattern.text)?;
+    }
+    chosen.text = shown(&pattern.text, texts);
+    Ok(chosen)
+}
+
+fn choose(arg: &mut ArgPattern, texts: &Texts, whole: &str) -> Result<(), Error> {
+    match arg {
+        ArgPattern::Text(text) => *text = Template::read(text, whole)?.fill(texts),
+        ArgPattern::List(items) => {
+            items.iter_mut().try_for_each(|item| choose(item, texts, whole))?;
+        }
+        ArgPattern::Addr { host, port } => {
+            for (part, family) in [(host, Family::Ip), (port, Family::Port)] {
+                let Some(part) = part.as_mut().filter(|part| part.starts_with('{')) else {
+                    continue;
+                };
+                let place = Place::of(part, family).ok_or_else(|| {
+                    let why =
+                        "has in an address what the seed does not choose: `{ip}:{port}` it does";
+                    pattern::error_in(whole, whole.find(part.as_str()).unwrap_or(0), why)
+                })?;
+                *part = String::from_utf8_lossy(&texts.of(&place)).into_owned();
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// A step with its placeholders replaced by what the seed chose, as far as that is short.

@@ -31,6 +31,10 @@ impl Masks {
         let mut meetings: Vec<(u64, bool, &Event)> = Vec::new();
         for event in &recording.events {
             if GIVERS.contains(&event.call.as_ref()) {
+                // `A: connect(127.0.0.1:_)` dials the port that a program got: nobody has chosen it.
+                if is_peers(recording, event) && !named_in(recording, event) {
+                    continue;
+                }
                 let begun =
                     if event.blocked { event.since.unwrap_or(event.seq) } else { event.seq };
                 meetings.push((begun, true, event));
@@ -71,7 +75,10 @@ impl Masks {
         let states = recording.looks.iter().flat_map(|look| &look.sockets);
         let seen = states.flat_map(|state| [&state.local, &state.remote]);
         let sent = recording.packets.iter().flat_map(|packet| [&packet.source, &packet.target]);
-        let unmet = seen.chain(sent).filter_map(SockAddr::port);
+        // Where a socket stood when the world did something; but what a step names is the scenario's choice.
+        let stood = recording.steps.iter().flat_map(|step| &step.states).map(|state| &state.local);
+        let stood = stood.filter(|addr| !addr.port().is_some_and(|port| named(recording, port)));
+        let unmet = seen.chain(sent).chain(stood).filter_map(SockAddr::port);
         masks.ports.extend(unmet.filter(|port| *port != 0 && !chosen.contains(port)));
         masks
     }
@@ -153,6 +160,24 @@ impl Masks {
     }
 }
 
+fn is_peers(recording: &Recording, event: &Event) -> bool {
+    recording.roles.iter().any(|role| role.name == event.role && role.command.is_empty())
+}
+
+/// Whether a step names the port that this call gives.
+fn named_in(recording: &Recording, event: &Event) -> bool {
+    let mut ports = event.args.iter().flat_map(|arg| arg.value.addresses());
+    ports.any(|addr| addr.port().is_none_or(|port| named(recording, port)))
+}
+
+/// Whether a step names this port: `S: bind(127.0.0.1:10000)`.
+fn named(recording: &Recording, port: u16) -> bool {
+    let digits = port.to_string();
+    let is_end = |c: char| !c.is_ascii_digit();
+    let mut texts = recording.steps.iter().flat_map(|step| step.text.split(':').skip(1));
+    texts.any(|after| after.split(is_end).next() == Some(digits.as_str()))
+}
+
 /// A path in a folder for temporary files: without that folder, and without a made-up name.
 pub(super) fn place(path: &str) -> Option<String> {
     let rest = ["/tmp/", "/var/tmp/", "/dev/shm/"].iter().find_map(|t| path.strip_prefix(t))?;
@@ -177,11 +202,27 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+    use crate::event::{SocketId, SocketState, Step};
     use crate::timeline::sample::{self, Sample};
 
     const SERVER: (&str, u32, u32) = ("server", 1, 1);
     const CLIENT: (&str, u32, u32) = ("client", 1, 1);
+
+    fn state(socket: Option<SocketId>, local: SockAddr) -> SocketState {
+        SocketState {
+            socket,
+            orphan: false,
+            protocol: "tcp".into(),
+            state: "LISTEN".into(),
+            local,
+            remote: SockAddr::Unspec,
+            receive_queue: 0,
+            send_queue: 0,
+        }
+    }
 
     fn ephemeral(recording: &Recording) -> Vec<u16> {
         Masks::of(recording).ports.into_iter().collect()
@@ -200,6 +241,37 @@ mod tests {
     fn a_port_that_was_learned_stays_ephemeral_when_it_is_used() {
         // troubles(): bound to port 0, asked with getsockname, then connected to.
         assert_eq!(ephemeral(&sample::troubles()), [34567, 41000]);
+    }
+
+    #[test]
+    fn a_port_that_only_the_kernels_table_has_is_ephemeral_unless_a_step_names_it() {
+        let mut recording = sample::one_shot();
+        let socket = recording.sockets.first().map(|socket| socket.id);
+        let at = |port| state(socket, SockAddr::Inet { ip: Ipv4Addr::LOCALHOST, port });
+        let states = vec![at(41007), at(10000)];
+        let text = "S: bind(127.0.0.1:10000)".into();
+        recording.steps = vec![Step { number: 1, text, after: 0, unmet: None, states }];
+        assert_eq!(ephemeral(&recording), [41000, 41007]);
+    }
+
+    #[test]
+    fn a_port_that_a_peer_dials_is_chosen_only_if_its_step_names_it() {
+        let mut s = Sample::new(None, &["A"]);
+        let sock = s.socket(("A", 1, 1), "SOCK_STREAM", 3);
+        s.connect(("A", 1, 1), sock, 50001, "");
+        s.0.roles[0].command.clear();
+        let local = SockAddr::Inet { ip: Ipv4Addr::LOCALHOST, port: 50001 };
+        let dials = |text: &str| Step {
+            number: 1,
+            text: text.into(),
+            after: 0,
+            unmet: None,
+            states: vec![state(None, local.clone())],
+        };
+        for (text, found) in [("A: connect(:50001)", vec![]), ("A: connect(:_)", vec![50001])] {
+            s.0.steps = vec![dials(text)];
+            assert_eq!(ephemeral(&s.0), found, "{text}");
+        }
     }
 
     #[test]

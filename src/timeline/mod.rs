@@ -632,6 +632,19 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_asks_a_new_connection_for_its_name_is_shown() {
+        use sample::{Sample, addr, arg, fd, int};
+        let mut s = Sample::new(None, &["server"]);
+        let who = ("server", 1, 1);
+        let listener = s.listener(who, 3, 9999);
+        let conn = s.accept(who, listener, 4, 41000);
+        let name =
+            vec![arg("sockfd", fd(4, conn)), arg("addr", addr(9999)), arg("addrlen", int(16))];
+        s.event(who, "getsockname", name, Some(0), "");
+        assert_eq!(timeline(&s.0).dropped, []);
+    }
+
+    #[test]
     fn a_runtime_that_looks_at_its_streams_is_not_shown() {
         use sample::{Sample, arg, fd, named};
         let mut s = Sample::new(None, &["server"]);

@@ -41,6 +41,10 @@ pub struct Names {
     listeners: Vec<SocketId>,
     /// Sockets of the C library's name service, which are not the program's.
     hidden: BTreeSet<SocketId>,
+    /// Sockets that may turn out to be such: what has been seen of them.
+    suspects: BTreeMap<SocketId, Suspect>,
+    /// Of each process the last netlink socket, by which the C library asks for this machine's own addresses.
+    netlink: HashMap<(String, u32), SocketId>,
     /// What the call of an event created, by `seq`.
     made: HashMap<u64, SocketId>,
     accepted: BTreeSet<SocketId>,
@@ -52,6 +56,15 @@ pub struct Names {
     known: usize,
     /// All have to be named anew: what came later has changed what something is for.
     stale: bool,
+}
+
+/// What a socket may be to the C library's name service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Suspect {
+    /// Asks a name server, if that is where it goes.
+    Asks,
+    /// Looks for a way to an address, if nothing is ever sent.
+    Looks,
 }
 
 /// The names of all objects of a recording.
@@ -131,6 +144,7 @@ impl Names {
             self.hidden.insert(id);
             self.stale = true;
         }
+        self.suspect(event);
         let listens = event.call == "listen" && event.errno.is_none() && event.ret == Some(0);
         if let (true, Some(id)) = (listens, event.socket.or_else(|| first_object(event)))
             && !self.listeners.contains(&id)
@@ -138,6 +152,60 @@ impl Names {
             self.listeners.push(id);
             self.stale = true;
         }
+    }
+
+    /// Finds out the sockets by which getaddrinfo(3) asks a name server, and those by which it looks how it would reach each
+    /// address that it has found: connected, asked for their name, closed, and never sent on.
+    fn suspect(&mut self, event: &Event) {
+        let Some(id) = self.made(event).or(event.socket).or_else(|| first_object(event)) else {
+            return;
+        };
+        let process = (event.role.clone(), event.process);
+        if event.call == "socket" {
+            let says = |text: &str| {
+                let names = |arg: &crate::event::Arg| matches!(&arg.value, Value::Named { text: named, .. } if named.contains(text));
+                event.args.iter().any(names)
+            };
+            if says("AF_NETLINK") {
+                self.netlink.insert(process, id);
+            } else if says("SOCK_DGRAM") && says("SOCK_CLOEXEC") {
+                let suspect = match says("SOCK_NONBLOCK") {
+                    true => Suspect::Asks,
+                    false => Suspect::Looks,
+                };
+                self.suspects.insert(id, suspect);
+            }
+            return;
+        }
+        let Some(suspect) = self.suspects.get(&id).copied() else { return };
+        let goes_to = event.args.iter().flat_map(|arg| arg.value.addresses()).next();
+        let hides = match (suspect, event.call.as_ref()) {
+            (Suspect::Asks, "connect" | "sendto" | "sendmsg") => {
+                const DOMAIN: u16 = 53;
+                if goes_to.and_then(SockAddr::port) != Some(DOMAIN) {
+                    return;
+                }
+                true
+            }
+            (Suspect::Asks, _) => return,
+            (Suspect::Looks, "connect") => match self.netlink.get(&process) {
+                Some(asked) => {
+                    self.hidden.insert(*asked);
+                    true
+                }
+                None => false,
+            },
+            (Suspect::Looks, "getsockname" | "close") => return,
+            (Suspect::Looks, _) => false,
+        };
+        let changes = match hides {
+            true => self.hidden.insert(id),
+            false => {
+                self.suspects.remove(&id);
+                self.hidden.remove(&id)
+            }
+        };
+        self.stale |= changes;
     }
 
     fn find_made(&mut self, event: &Event) -> Option<SocketId> {
@@ -335,6 +403,33 @@ mod tests {
             said,
             ["pipe.r", "pipe.w", "pipe#2.w", "pipe#2.r", "epoll", "sock", "sock#2", "sock"]
         );
+    }
+
+    #[test]
+    fn a_socket_that_looks_for_a_way_after_a_lookup_is_hidden_until_something_is_sent_on_it() {
+        use crate::timeline::sample::{arg, fd, int, named};
+        const CLIENT: (&str, u32, u32) = ("client", 1, 1);
+        let mut s = Sample::new(None, &["client"]);
+        let make = |s: &mut Sample, domain: &str, type_: &str, number| {
+            let id = s.socket(CLIENT, "SOCK_DGRAM", number);
+            let args = &mut s.0.events.last_mut().unwrap().args;
+            args[0] = arg("domain", named(0, domain));
+            args[1] = arg("type", named(0, type_));
+            id
+        };
+        let netlink = make(&mut s, "AF_NETLINK", "SOCK_RAW|SOCK_CLOEXEC", 3);
+        let looks = make(&mut s, "AF_INET", "SOCK_DGRAM|SOCK_CLOEXEC", 4);
+        s.connect(CLIENT, looks, 7015, "");
+        let talks = make(&mut s, "AF_INET", "SOCK_DGRAM|SOCK_CLOEXEC", 5);
+        s.connect(CLIENT, talks, 7015, "");
+        let args = vec![arg("sockfd", fd(5, talks)), arg("len", int(1))];
+        s.event(CLIENT, "send", args, Some(1), "");
+        let asks = make(&mut s, "AF_INET", "SOCK_DGRAM|SOCK_CLOEXEC|SOCK_NONBLOCK", 6);
+        s.connect(CLIENT, asks, 53, "");
+        let names = socket_names(&s.0);
+        let hidden = [netlink, looks, talks, asks].map(|id| names.is_hidden(SocketId(id)));
+        assert_eq!(hidden, [true, true, false, true]);
+        assert_eq!(names.of(SocketId(talks)), Some("sock"));
     }
 
     #[test]

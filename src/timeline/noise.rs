@@ -15,7 +15,8 @@ pub enum Noise {
     StartupPoll,
     /// fcntl(F_GETFD) or a terminal's ioctl on a standard stream: the runtime looks what it has been given.
     LookAtStream,
-    /// getsockname of a connection just accepted: Python's socket object asks for its family.
+    /// getsockname of a connection just accepted, with other room for the address than accept had: Python's socket object
+    /// asks for its family. Who asks in a program of their own has one type for both.
     NameAfterAccept,
     /// close of a descriptor that is no object of the recording, such as a file.
     CloseOfFile,
@@ -25,7 +26,7 @@ pub enum Noise {
     Loader,
     /// An epoll instance that is closed at once: Python looks whether the kernel has them.
     Probe,
-    /// The C library asks for a name service that is not there.
+    /// The C library asks a name service, or looks for a way to what that has found.
     NameService,
 }
 
@@ -103,7 +104,12 @@ pub(super) fn noise(events: &[Event], names: &Names) -> BTreeMap<u64, Noise> {
             found.extend([(before.seq, Noise::Probe), (event.seq, Noise::Probe)]);
         }
         let accepted = before.call.starts_with("accept").then(|| names.made(before)).flatten();
-        if event.call == "getsockname" && accepted.is_some() && about(event) == accepted {
+        let has_other_room = room(before).zip(room(event)).is_some_and(|(one, other)| one != other);
+        if event.call == "getsockname"
+            && accepted.is_some()
+            && about(event) == accepted
+            && has_other_room
+        {
             found.insert(event.seq, Noise::NameAfterAccept);
         }
     }
@@ -125,6 +131,11 @@ fn alone(event: &Event, names: &Names, started: bool) -> Option<Noise> {
     if object.is_some_and(|id| names.is_hidden(id))
         || names.made(event).is_some_and(|id| names.is_hidden(id))
     {
+        return Some(Noise::NameService);
+    }
+    let is_hidden =
+        |fd: &Value| matches!(fd, Value::Fd { socket: Some(id), .. } if names.is_hidden(*id));
+    if matches!(event.call.as_ref(), "poll" | "ppoll") && polls_only(event, is_hidden) {
         return Some(Noise::NameService);
     }
     match event.call.as_ref() {
@@ -179,19 +190,38 @@ fn looks_at(before: &Event, close: &Event) -> bool {
         && fd(before) == fd(close)
 }
 
+/// The bytes that a call has room for in an address.
+fn room(event: &Event) -> Option<i64> {
+    let given = match event.arg("addrlen")? {
+        // What was given, and what came back where that is another number.
+        Value::List { items } => items.first()?,
+        given => given,
+    };
+    match given {
+        Value::Int { value } => Some(*value),
+        _ => None,
+    }
+}
+
 fn polls_standard_streams(event: &Event) -> bool {
-    let Some(Value::List { items }) = event.arg("fds") else { return false };
-    let standard = items.iter().all(|item| match item {
-        Value::Struct { fields } => fields.iter().any(|field| {
-            field.name == "fd" && matches!(field.value, Value::Fd { value: 0..=2, .. })
-        }),
-        _ => false,
-    });
+    let standard = polls_only(event, |fd| matches!(fd, Value::Fd { value: 0..=2, .. }));
     let at_once = event.args.iter().any(|arg| match &arg.value {
         Value::Int { value } => arg.name == "timeout" && *value == 0,
         _ => false,
     });
-    !items.is_empty() && standard && at_once
+    standard && at_once
+}
+
+/// Whether it is about some descriptors, and all of them are such.
+fn polls_only(event: &Event, is_such: impl Fn(&Value) -> bool) -> bool {
+    let Some(Value::List { items }) = event.arg("fds") else { return false };
+    let all = items.iter().all(|item| match item {
+        Value::Struct { fields } => {
+            fields.iter().any(|field| field.name == "fd" && is_such(&field.value))
+        }
+        _ => false,
+    });
+    !items.is_empty() && all
 }
 
 fn sets_handler(event: &Event) -> bool {

@@ -453,7 +453,9 @@ pub fn troubles() -> Recording {
     s.event(SERVER, "poll", ready, Some(1), "");
     s.since(idle);
     let conn = s.accept(SERVER, listener, 4, 41000);
-    s.event(SERVER, "getsockname", name(conn, 4, 34567), Some(0), "");
+    let mut looks = name(conn, 4, 34567);
+    looks[2] = arg("addrlen", Value::List { items: vec![int(128), int(16)] });
+    s.event(SERVER, "getsockname", looks, Some(0), "");
     let look = vec![arg("fd", fd(4, conn)), arg("cmd", named(1, "F_GETFD"))];
     s.event(SERVER, "fcntl", look, Some(1), "");
     s.close(SERVER, 4, conn);

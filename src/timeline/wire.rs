@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use super::{Row, RowKind, Speaker};
+use super::{Names, Row, RowKind, Speaker};
+use crate::event::NAME_SERVER;
 use crate::event::{Cause, Event, Packet, Recording, SockAddr, SocketId, SocketState, What};
 
 /// A packet between two sockets; equal ones in a row are one with a count.
@@ -155,21 +156,23 @@ pub(super) fn attach(
         return Vec::new();
     }
     let places = Places::of(recording, rows);
-    let ends = Ends::of(recording);
+    let ends = Ends::of(recording, speaker.names);
     let mut table: BTreeMap<Key, SocketLine> = BTreeMap::new();
     let mut quiet = Vec::new();
     let mut packets = recording.packets.iter().enumerate().peekable();
     for look in &recording.looks {
         while let Some((n, packet)) = packets.next_if(|(_, it)| it.cause.after <= look.cause.after)
         {
-            let row = &mut rows[places.row(&packet.cause)];
-            add_arrow(row, ends.arrow(n, packet, speaker));
+            if ends.is_shown(packet) {
+                let row = &mut rows[places.row(&packet.cause)];
+                add_arrow(row, ends.arrow(n, packet, speaker));
+            }
         }
         let at = places.row(&look.cause);
         if look.quiet {
             quiet.push(rows[at].step);
         }
-        for state in &look.sockets {
+        for state in look.sockets.iter().filter(|state| ends.is_seen(state)) {
             let (key, now) = ends.line(state, speaker);
             let before = table.insert(key.clone(), now.clone());
             if now.is_gone() {
@@ -189,7 +192,7 @@ pub(super) fn attach(
             }
         }
     }
-    for (n, packet) in packets {
+    for (n, packet) in packets.filter(|(_, packet)| ends.is_shown(packet)) {
         let row = &mut rows[places.row(&packet.cause)];
         add_arrow(row, ends.arrow(n, packet, speaker));
     }
@@ -296,6 +299,7 @@ type Plain = (IpAddr, u16);
 /// Which socket has which addresses.
 struct Ends<'a> {
     recording: &'a Recording,
+    names: &'a Names,
     /// Connections of both protocols, by their own end and the other.
     pairs: HashMap<(Plain, Plain), SocketId>,
     /// Listeners and unconnected sockets by protocol and port, in the order in which they were seen.
@@ -305,9 +309,10 @@ struct Ends<'a> {
 }
 
 impl<'a> Ends<'a> {
-    fn of(recording: &'a Recording) -> Ends<'a> {
+    fn of(recording: &'a Recording, names: &'a Names) -> Ends<'a> {
         let mut ends = Ends {
             recording,
+            names,
             pairs: HashMap::new(),
             ports: HashMap::new(),
             open_from: HashMap::new(),
@@ -335,6 +340,31 @@ impl<'a> Ends<'a> {
         }
         ends.learn_who_asked();
         ends
+    }
+
+    /// Whether a socket is neither the name server's nor one by which it was asked.
+    fn is_seen(&self, state: &SocketState) -> bool {
+        state.socket.map_or_else(
+            || {
+                state.local.internet()
+                    != Some((NAME_SERVER.ip().to_owned().into(), NAME_SERVER.port()))
+            },
+            |id| !self.names.is_hidden(id),
+        )
+    }
+
+    /// Whether a packet is none of a name service's.
+    fn is_shown(&self, packet: &Packet) -> bool {
+        let after = packet.cause.after;
+        let ends = [(&packet.source, &packet.target), (&packet.target, &packet.source)];
+        !ends.into_iter().any(|(own, other)| {
+            let protocol = match packet.what {
+                What::Datagram | What::Unreachable => "udp",
+                _ => "tcp",
+            };
+            let object = self.object(protocol, after, own, other);
+            object.is_some_and(|id| self.names.is_hidden(id))
+        })
     }
 
     /// Who was refused was never in the table, but its connect(2) says where it went.

@@ -569,8 +569,10 @@ impl Tracer {
                 .descriptors
                 .iter()
                 .find(|(other, it)| {
-                    let reversed =
-                        it.endpoints.as_ref().is_some_and(|(a, b)| *a == remote && *b == local);
+                    let reversed = it
+                        .endpoints
+                        .as_ref()
+                        .is_some_and(|(a, b)| a.is_same(&remote) && b.is_same(&local));
                     *other != open && reversed
                 })
                 .map(|(other, _)| other),

@@ -47,6 +47,12 @@ impl Tracer {
         Some(port)
     }
 
+    /// The port where the first of the programs' sockets listens that does.
+    pub fn listening_port(&self) -> Option<u16> {
+        let mut programs = self.descriptors.iter().filter(|(_, it)| it.outside.is_none());
+        programs.find_map(|(_, it)| it.endpoints.as_ref().filter(|_| it.listens)?.0.port())
+    }
+
     /// The `seq` of the last event.
     pub fn seq(&self) -> u64 {
         self.seq

@@ -15,6 +15,7 @@ use crate::event::{SockAddr, SocketState, What};
 use crate::tracer::{Captured, Changed, Kernel};
 
 mod capture;
+pub mod name_server;
 pub mod peers;
 mod sock_diag;
 

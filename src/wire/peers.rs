@@ -283,6 +283,11 @@ impl Peer {
         under_way: &UnderWay,
         tracer: &mut Tracer,
     ) -> Progress {
+        let to = match (to.port(), tracer.listening_port()) {
+            (Some(0), None) => return Progress::Done(Some("nobody listens".into())),
+            (Some(0), Some(port)) => to.with_port(port),
+            _ => to.clone(),
+        };
         if under_way.moments > 0 {
             let Some(talk) = &self.talk else {
                 return Progress::Done(Some(self.lacks("connection")));
@@ -290,14 +295,14 @@ impl Peer {
             return match connected(&talk.fd) {
                 None => Progress::Stuck,
                 Some(result) => {
-                    Progress::Done(self.has_connected(to, want, result, under_way, tracer))
+                    Progress::Done(self.has_connected(&to, want, result, under_way, tracer))
                 }
             };
         }
         if self.talk.is_some() && self.type_ != libc::SOCK_DGRAM {
             return Progress::Done(Some(format!("{} is connected already", self.name)));
         }
-        let Some(raw) = RawAddr::of(to) else {
+        let Some(raw) = RawAddr::of(&to) else {
             return Progress::Done(Some("no such address".into()));
         };
         let socket = match self.talk.take().map_or_else(|| self.open(tracer), Ok) {
@@ -316,7 +321,9 @@ impl Peer {
         self.talk = Some(socket);
         match found {
             None => Progress::Moved,
-            Some(result) => Progress::Done(self.has_connected(to, want, result, under_way, tracer)),
+            Some(result) => {
+                Progress::Done(self.has_connected(&to, want, result, under_way, tracer))
+            }
         }
     }
 
@@ -333,7 +340,9 @@ impl Peer {
         (self.inbox, self.ended) = (Vec::new(), None);
         let local = address(&talk.fd, libc::getsockname);
         if let (Ok(()), Some(local)) = (result, local) {
-            tracer.peer_connected(inode, local, to.clone());
+            // Who dials 0.0.0.0 has reached another address.
+            let remote = address(&talk.fd, libc::getpeername).unwrap_or_else(|| to.clone());
+            tracer.peer_connected(inode, local, remote);
         }
         let args = vec![arg("addr", Value::Addr(to.clone()))];
         let since = (under_way.moments > 0).then_some(under_way.since);

@@ -19,6 +19,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
+use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind};
 use nix::sys::socket::{
     self as sys, Backlog, MsgFlags, SockFlag, SockaddrIn, SockaddrIn6, SockaddrLike,
     SockaddrStorage, sockopt,
@@ -26,7 +27,7 @@ use nix::sys::socket::{
 
 pub use nix::errno::Errno;
 pub use nix::poll::{PollFd, PollFlags, PollTimeout};
-pub use nix::sys::socket::{AddressFamily, Shutdown, SockType};
+pub use nix::sys::socket::{AddressFamily, Shutdown, SockProtocol, SockType};
 pub use std::os::fd::OwnedFd;
 
 // The manual pages' names, so that a lesson reads like them.
@@ -34,6 +35,8 @@ pub const AF_INET: AddressFamily = AddressFamily::Inet;
 pub const AF_INET6: AddressFamily = AddressFamily::Inet6;
 pub const SOCK_STREAM: SockType = SockType::Stream;
 pub const SOCK_DGRAM: SockType = SockType::Datagram;
+pub const IPPROTO_TCP: SockProtocol = SockProtocol::Tcp;
+pub const IPPROTO_UDP: SockProtocol = SockProtocol::Udp;
 pub const SHUT_RD: Shutdown = Shutdown::Read;
 pub const SHUT_WR: Shutdown = Shutdown::Write;
 pub const SHUT_RDWR: Shutdown = Shutdown::Both;
@@ -45,6 +48,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// A system call failed.
     Call { name: &'static str, errno: Errno },
+    /// A name was not found: `EAI_NONAME`, and what the C library says of it.
+    Name { code: &'static str, text: String },
     /// What was to be printed is not UTF-8: how many bytes of it are.
     Text { valid: usize },
     /// The program was started without a role that it knows; it knows these.
@@ -56,7 +61,7 @@ impl Error {
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Error::Call { errno, .. } => Some(*errno),
-            Error::Text { .. } | Error::Usage { .. } => None,
+            Error::Name { .. } | Error::Text { .. } | Error::Usage { .. } => None,
         }
     }
 }
@@ -65,6 +70,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Call { name, errno } => write!(f, "{name}: {errno:?}: {}", errno.desc()),
+            Error::Name { code, text } => write!(f, "getaddrinfo: {code}: {text}"),
             Error::Text { valid } => write!(f, "the text is not UTF-8 after byte {valid}"),
             Error::Usage { program, roles } => {
                 let ways: Vec<_> = roles.iter().map(|role| format!("{program} {role}")).collect();
@@ -79,6 +85,15 @@ impl std::error::Error for Error {}
 /// Makes a socket: no flags, protocol 0. Source: socket(2).
 pub fn socket(domain: AddressFamily, type_: SockType) -> Result<OwnedFd> {
     sys::socket(domain, type_, SockFlag::empty(), None).map_err(failed("socket"))
+}
+
+/// Makes a socket of this protocol, where [`socket`] leaves the choice to the kernel: no flags. Source: socket(2).
+pub fn socket_of(
+    domain: AddressFamily,
+    type_: SockType,
+    protocol: SockProtocol,
+) -> Result<OwnedFd> {
+    sys::socket(domain, type_, SockFlag::empty(), protocol).map_err(failed("socket"))
 }
 
 /// Gives a socket its own address; port 0 lets the kernel choose one.
@@ -178,6 +193,44 @@ pub fn set_linger(socket: &OwnedFd, time: Option<Duration>) -> Result<()> {
     sys::setsockopt(socket, sockopt::Linger, &linger).map_err(failed)
 }
 
+/// Lets bind(2) take an address that another socket had until a minute ago. Source: socket(7), `SO_REUSEADDR`.
+pub fn set_reuse_address(socket: &OwnedFd, on: bool) -> Result<()> {
+    sys::setsockopt(socket, sockopt::ReuseAddr, &on).map_err(failed("setsockopt"))
+}
+
+/// Whether an IPv6 socket leaves IPv4 alone; else one bound to `::` serves both. Before bind(2), or it fails with
+/// `EINVAL`. Source: ipv6(7), `IPV6_V6ONLY`.
+pub fn set_v6only(socket: &OwnedFd, on: bool) -> Result<()> {
+    sys::setsockopt(socket, sockopt::Ipv6V6Only, &on).map_err(failed("setsockopt"))
+}
+
+/// The family that a socket is of. Fails with `EAFNOSUPPORT` if nix has no name for it. Source: socket(7), `SO_DOMAIN`.
+pub fn get_domain(socket: &OwnedFd) -> Result<AddressFamily> {
+    let failed = failed("getsockopt");
+    let domain = rustix::net::sockopt::socket_domain(socket)
+        .map_err(|errno| failed(Errno::from_raw(errno.raw_os_error())))?;
+    AddressFamily::from_i32(domain.as_raw().into()).ok_or_else(|| failed(Errno::EAFNOSUPPORT))
+}
+
+/// The type that a socket is of. Source: socket(7), `SO_TYPE`.
+pub fn get_type(socket: &OwnedFd) -> Result<SockType> {
+    sys::getsockopt(socket, sockopt::SockType).map_err(failed("getsockopt"))
+}
+
+/// The protocol that a socket speaks, also where [`socket`] left the choice to the kernel.
+///
+/// Fails with `EPROTONOSUPPORT` if it is neither TCP nor UDP. Source: socket(7), `SO_PROTOCOL`.
+pub fn get_protocol(socket: &OwnedFd) -> Result<SockProtocol> {
+    let failed = failed("getsockopt");
+    let protocol = rustix::net::sockopt::socket_protocol(socket)
+        .map_err(|errno| failed(Errno::from_raw(errno.raw_os_error())))?;
+    match protocol {
+        Some(rustix::net::ipproto::TCP) => Ok(IPPROTO_TCP),
+        Some(rustix::net::ipproto::UDP) => Ok(IPPROTO_UDP),
+        _ => Err(failed(Errno::EPROTONOSUPPORT)),
+    }
+}
+
 /// Waits until one of these is ready; gives how many are, 0 if the time is over. Source: poll(2).
 pub fn poll(fds: &mut [PollFd<'_>], timeout: PollTimeout) -> Result<usize> {
     let ready = nix::poll::poll(fds, timeout).map_err(failed("poll"))?;
@@ -202,6 +255,30 @@ pub fn shutdown(socket: &OwnedFd, how: Shutdown) -> Result<()> {
 /// Gives the descriptor back. It is gone even if this fails. Source: close(2).
 pub fn close(fd: OwnedFd) -> Result<()> {
     nix::unistd::close(fd).map_err(failed("close"))
+}
+
+/// The addresses of a host, each with the port of a service, in the order in which they are to be tried.
+///
+/// No system call, but a function of the C library that makes as many as it needs: it reads files and asks name servers.
+/// Fails with an [`Error::Name`]. Source: getaddrinfo(3).
+pub fn getaddrinfo(host: &str, service: &str, type_: SockType) -> Result<Vec<SocketAddr>> {
+    let hints = AddrInfoHints { socktype: type_ as i32, ..AddrInfoHints::default() };
+    let found = dns_lookup::getaddrinfo(Some(host), Some(service), Some(hints));
+    let failed = |error: LookupError| {
+        let code = match error.kind() {
+            LookupErrorKind::NoName => "EAI_NONAME",
+            LookupErrorKind::NoData => "EAI_NODATA",
+            LookupErrorKind::Again => "EAI_AGAIN",
+            LookupErrorKind::Service => "EAI_SERVICE",
+            LookupErrorKind::Fail => "EAI_FAIL",
+            _ => "EAI_SYSTEM",
+        };
+        let text = std::io::Error::from(error).to_string();
+        let text = text.rsplit(": ").next().unwrap_or_default().to_owned();
+        Error::Name { code, text }
+    };
+    // An address of a family that std does not know is none that could be tried.
+    Ok(found.map_err(failed)?.flatten().map(|candidate| candidate.sockaddr).collect())
 }
 
 /// Which side of the lesson this process plays.
@@ -413,6 +490,29 @@ mod tests {
         connect(&client, getsockname(&listener)?)?;
         let (_conn, peer) = accept(&listener)?;
         assert_eq!(peer, getsockname(&client)?);
+        Ok(())
+    }
+
+    #[test]
+    fn a_socket_knows_what_it_was_made_as() -> Result<()> {
+        let sock = socket(AF_INET, SOCK_DGRAM)?;
+        let kind = (get_domain(&sock)?, get_type(&sock)?, get_protocol(&sock)?);
+        assert_eq!(kind, (AF_INET, SOCK_DGRAM, IPPROTO_UDP));
+        assert_eq!(get_protocol(&socket_of(AF_INET, SOCK_STREAM, IPPROTO_TCP)?)?, IPPROTO_TCP);
+        let error = socket_of(AF_INET, SOCK_STREAM, IPPROTO_UDP).unwrap_err();
+        assert_eq!(error.errno(), Some(Errno::EPROTONOSUPPORT));
+        Ok(())
+    }
+
+    #[test]
+    fn a_numeric_name_is_its_own_address_and_a_wrong_one_is_told() -> Result<()> {
+        assert_eq!(
+            getaddrinfo("127.0.0.9", "7", SOCK_STREAM)?,
+            [(Ipv4Addr::new(127, 0, 0, 9), 7).into()]
+        );
+        let error = getaddrinfo("127.0.0.9", "no such service", SOCK_STREAM).unwrap_err();
+        assert_eq!(error.errno(), None);
+        assert!(error.to_string().starts_with("getaddrinfo: EAI_SERVICE: "), "{error}");
         Ok(())
     }
 

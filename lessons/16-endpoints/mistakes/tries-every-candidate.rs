@@ -1,0 +1,40 @@
+//! The first address or none: the server has only the second.
+
+use std::io::{Read, Result, Write};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+
+use socket2::{Protocol, SockRef};
+
+fn main() -> Result<()> {
+    match std::env::args().nth(1).as_deref() {
+        Some("client") => client(),
+        _ => server(),
+    }
+}
+
+fn server() -> Result<()> {
+    let listener = TcpListener::bind("[::]:0")?;
+    println!("port {}", listener.local_addr()?.port());
+    loop {
+        let (conn, peer) = listener.accept()?;
+        println!("{} <- {}", plain(conn.local_addr()?), plain(peer));
+    }
+}
+
+/// IPv4 by its own name.
+fn plain(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+}
+
+fn client() -> Result<()> {
+    let mut sock = TcpStream::connect((Ipv6Addr::LOCALHOST, 10000))?;
+    let about = SockRef::from(&sock);
+    println!("{:?}", about.protocol()?.unwrap_or(Protocol::UDP));
+    println!("{:?}\n{:?}", about.domain()?, about.r#type()?);
+
+    sock.write_all(b"Are you there?")?;
+    let mut buf = [0; 1024];
+    let n = sock.read(&mut buf)?;
+    println!("{}", String::from_utf8_lossy(&buf[..n]));
+    Ok(())
+}

@@ -661,6 +661,18 @@ fn a_deadlock_is_told_with_both_calls() {
 }
 
 #[test]
+fn a_rule_about_another_program_of_the_run_tells_of_that_one() {
+    let again = ("again", 1, 1);
+    let mut s = Sample::new(None, &["server", "again"]);
+    s.listener(SERVER, 3, 9999);
+    s.socket(again, "SOCK_STREAM", 3);
+    s.exit(again, 1);
+    let finding = found(Expect::Call(pattern("again: bind(..) = 0")), &s.0).unwrap();
+    assert!(finding.did.starts_with("`again` made 1 call and ended"), "{}", finding.did);
+    assert!(found(Expect::Call(pattern("client: bind(..) = 0")), &s.0).is_none(), "it is not here");
+}
+
+#[test]
 fn who_was_told_to_end_may_end() {
     let signalled = |text: &str| {
         let mut it = accepted();

@@ -542,6 +542,11 @@ impl Lesson {
             Place::Step(at) => self.error_at(&demo.steps[at], step_error(&error)),
             Place::Clients | Place::Checkpoint(_) => error,
         })?;
+        if let Some((at, name)) = plan.starts().next() {
+            let why =
+                format!("`{name}` is started by a step; in a demo it is a [[role]] with `after`");
+            return Err(self.error_at(&demo.steps[at], why));
+        }
         Ok(Some(plan))
     }
 
@@ -934,7 +939,24 @@ impl Lesson {
                     return Err(self.error_at(&checkpoint.step, why));
                 }
             }
-            self.plan(scenario)?;
+            self.check_starts(scenario, &self.plan(scenario)?)?;
+        }
+        Ok(())
+    }
+
+    /// What a step starts has a name of its own: what was of one process would else be told of two.
+    fn check_starts(&self, scenario: &Scenario, plan: &Plan) -> Result<()> {
+        let played = plan.role.as_deref().or(self.grades.as_deref());
+        let mut taken: HashSet<&str> = played.into_iter().collect();
+        for (at, name) in plan.starts() {
+            if !taken.insert(name) {
+                let step = &scenario.steps[at];
+                let why = format!(
+                    "the step `{}` starts a second `{name}`; give what it starts a name of its own",
+                    step.as_ref()
+                );
+                return Err(self.error_at(step, why));
+            }
         }
         Ok(())
     }
@@ -1264,6 +1286,16 @@ hints   = ["…", "…", "…"]
             ),
             (FULL.replace("steps =", "stps ="), 15, "unknown field `stps`"),
             (
+                FULL.replace("A: recv() = 0", "server: start()"),
+                15,
+                "the step `server: start()` starts a second `server`; give what it starts a name of its own",
+            ),
+            (
+                format!("{PLAIN}[demo]\nsteps = ['again: start()']\n"),
+                6,
+                "`again` is started by a step; in a demo it is a [[role]] with `after`",
+            ),
+            (
                 FULL.replace("never =", "order = []\nnever ="),
                 27,
                 "the rule `never-talks-to-the-listener` needs one of `order`, `call`, `never`, `count`, `check` and `prints`",
@@ -1283,7 +1315,7 @@ hints   = ["…", "…", "…"]
             let start = format!("lessons/01-one-shot/lesson.toml:{line}: {why}");
             assert!(told.starts_with(&start), "{told}\n  should begin with {start}");
             // What is in the one notation has a caret below it.
-            let notation = ["the step", "the checkpoint", "`2` is a number of clients"];
+            let notation = ["the step `A", "the checkpoint", "`2` is a number of clients"];
             let lines = if notation.iter().any(|start| why.starts_with(start)) { 3 } else { 1 };
             assert_eq!(told.lines().count(), lines, "{told}");
         }

@@ -96,16 +96,19 @@ impl Run {
     }
 
     fn play(&self) -> Played {
+        let part = |name: &str, begin| Part {
+            name: name.into(),
+            command: self.command.clone(),
+            env: vec![("PYTHONDONTWRITEBYTECODE".into(), "1".into())],
+            begin,
+            ends: Some(self.ends),
+            input: Input::Idle,
+        };
+        let plan = self.plan();
+        let once_more = plan.starts().map(|(_, name)| part(name, Begin::InStep));
         let request = Request {
             lesson: None,
-            roles: vec![Part {
-                name: self.role.into(),
-                command: self.command.clone(),
-                env: vec![("PYTHONDONTWRITEBYTECODE".into(), "1".into())],
-                begin: Begin::AtOnce,
-                ends: Some(self.ends),
-                input: Input::Idle,
-            }],
+            roles: std::iter::once(part(self.role, Begin::AtOnce)).chain(once_more).collect(),
             tracer: tracer::Settings {
                 schedule: Schedule::Lockstep,
                 seed: 0,
@@ -262,6 +265,23 @@ fn who_waits_in_the_queue_of_a_listener_is_seen() {
     let waiting = played.steps()[2].states.iter().find(|state| state.socket.is_none()).unwrap();
     assert_eq!(waiting.state, "ESTABLISHED");
     assert!(waiting.receive_queue > 0, "its bytes are acknowledged before anybody accepts");
+}
+
+#[test]
+fn a_program_that_was_ended_is_started_once_more() {
+    let steps = [
+        "A: connect(:7000)",
+        "server: kill(SIGTERM)",
+        "A: recv() = 0",
+        "again: start()",
+        "B: connect(:7000)",
+        "B: send(\"{text}\")",
+        "B: recv(\"{text}\")",
+    ];
+    let played = need!(server("echo_each", &steps)).serves().play().holds();
+    let ends: Vec<_> = played.recording.end.roles.iter().map(|end| &end.how).collect();
+    assert!(matches!(ends[..], [Ending::Signalled { .. }, Ending::Killed { .. }]), "{ends:?}");
+    assert!(!played.of("again", "accept4").is_empty(), "it serves B");
 }
 
 #[test]

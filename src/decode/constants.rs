@@ -472,6 +472,9 @@ pub(super) const SOCKET_OPTIONS: Names = &[
     (libc::SO_SNDLOWAT as u64, "SO_SNDLOWAT"),
     (20, "SO_RCVTIMEO"),
     (21, "SO_SNDTIMEO"),
+    (22, "SO_SECURITY_AUTHENTICATION"),
+    (23, "SO_SECURITY_ENCRYPTION_TRANSPORT"),
+    (24, "SO_SECURITY_ENCRYPTION_NETWORK"),
     (libc::SO_BINDTODEVICE as u64, "SO_BINDTODEVICE"),
     (libc::SO_ATTACH_FILTER as u64, "SO_ATTACH_FILTER"),
     (libc::SO_DETACH_FILTER as u64, "SO_DETACH_FILTER"),
@@ -523,6 +526,12 @@ pub(super) const SOCKET_OPTIONS: Names = &[
     (75, "SO_RCVMARK"),
     (76, "SO_PASSPIDFD"),
     (77, "SO_PEERPIDFD"),
+    (78, "SO_DEVMEM_LINEAR"),
+    (79, "SO_DEVMEM_DMABUF"),
+    (80, "SO_DEVMEM_DONTNEED"),
+    (82, "SO_RCVPRIORITY"),
+    (83, "SO_PASSRIGHTS"),
+    (84, "SO_INQ"),
 ];
 
 pub(super) const CONTROL_TYPES: Names = &[
@@ -582,6 +591,7 @@ pub(super) const IP_OPTIONS: Names = &[
     (49, "IP_MULTICAST_ALL"),
     (50, "IP_UNICAST_IF"),
     (51, "IP_LOCAL_PORT_RANGE"),
+    (52, "IP_PROTOCOL"),
     (80, "SO_ORIGINAL_DST"),
 ];
 
@@ -682,6 +692,15 @@ pub(super) const TCP_OPTIONS: Names = &[
     (35, "TCP_ZEROCOPY_RECEIVE"),
     (36, "TCP_INQ"),
     (37, "TCP_TX_DELAY"),
+    (38, "TCP_AO_ADD_KEY"),
+    (39, "TCP_AO_DEL_KEY"),
+    (40, "TCP_AO_INFO"),
+    (41, "TCP_AO_GET_KEYS"),
+    (42, "TCP_AO_REPAIR"),
+    (43, "TCP_IS_MPTCP"),
+    (44, "TCP_RTO_MAX_MS"),
+    (45, "TCP_RTO_MIN_US"),
+    (46, "TCP_DELACK_MAX_US"),
 ];
 
 pub(super) const UDP_OPTIONS: Names = &[
@@ -716,6 +735,7 @@ pub(super) const PACKET_OPTIONS: Names = &[
     (21, "PACKET_ROLLOVER_STATS"),
     (22, "PACKET_FANOUT_DATA"),
     (23, "PACKET_IGNORE_OUTGOING"),
+    (24, "PACKET_VNET_HDR_SZ"),
 ];
 
 pub(super) const NETLINK_OPTIONS: Names = &[

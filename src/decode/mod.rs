@@ -15,6 +15,7 @@
 mod address;
 mod constants;
 mod memory;
+mod option_values;
 mod options;
 mod processes;
 mod sockets;

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::constants::{self as c};
 use super::memory::{Tracee, at, i32_at, u16_at, u32_at};
+use super::option_values::{self as values, Meaning, meaning};
 use super::value::{
     arg, fd, first_int, flags, given_at, int, list, long, named, pointer, process, put_back,
     record, signal, text_named, time_at, uint,
@@ -109,10 +110,18 @@ enum Shape {
     Domain,
     Protocol,
     Membership,
+    SourceMembership,
+    SourceFilter,
     Membership6,
+    Group,
+    GroupAndSource,
     Ipv4,
+    PortRange,
+    PacketInfo6,
+    TransmitTime,
     TcpInfo,
     PacketMembership,
+    Fanout,
     Bytes,
 }
 
@@ -128,23 +137,31 @@ fn shape(level: i32, option: i32) -> Shape {
         (libc::SOL_SOCKET, libc::SO_DOMAIN) => Shape::Domain,
         (libc::SOL_SOCKET, libc::SO_PROTOCOL) => Shape::Protocol,
         // Filters, peer's name and groups, memory, cookies: more than a number.
-        (libc::SOL_SOCKET, 26 | 28 | 51 | 55 | 57 | 59 | 61 | 71) => Shape::Bytes,
+        (libc::SOL_SOCKET, 26 | 28 | 51 | 55 | 57 | 59 | 71 | 78..=80) => Shape::Bytes,
+        (libc::SOL_SOCKET, 61) => Shape::TransmitTime,
         (libc::SOL_SOCKET, _) if known(level, option) => Shape::Int,
         (libc::IPPROTO_IP, 35 | 36) => Shape::Membership,
         (libc::IPPROTO_IP, 32) => Shape::Ipv4,
-        (libc::IPPROTO_IP, 4 | 9 | 16 | 17 | 37..=48 | 80) => Shape::Bytes,
+        (libc::IPPROTO_IP, 37..=40) => Shape::SourceMembership,
+        (libc::IPPROTO_IP, 41) => Shape::SourceFilter,
+        (libc::IPPROTO_IP | libc::IPPROTO_IPV6, 42 | 45) => Shape::Group,
+        (libc::IPPROTO_IP | libc::IPPROTO_IPV6, 43 | 44 | 46 | 47) => Shape::GroupAndSource,
+        (libc::IPPROTO_IP, 51) => Shape::PortRange,
+        (libc::IPPROTO_IP, 4 | 9 | 16 | 17 | 48 | 80) => Shape::Bytes,
         (libc::IPPROTO_IP, _) if known(level, option) => Shape::Int,
         (libc::IPPROTO_IPV6, 20 | 21 | 27 | 28) => Shape::Membership6,
-        (libc::IPPROTO_IPV6, 2..=6 | 9 | 10 | 32 | 34 | 35 | 50 | 54 | 55 | 57 | 59 | 61) => {
+        (libc::IPPROTO_IPV6, 50) => Shape::PacketInfo6,
+        (libc::IPPROTO_IPV6, 2..=6 | 9 | 10 | 32 | 34 | 35 | 54 | 55 | 57 | 59 | 61) => {
             Shape::Bytes
         }
-        (libc::IPPROTO_IPV6, 42..=48 | 80) => Shape::Bytes,
+        (libc::IPPROTO_IPV6, 48 | 80) => Shape::Bytes,
         (libc::IPPROTO_IPV6, _) if known(level, option) => Shape::Int,
         (libc::IPPROTO_TCP, libc::TCP_CONGESTION | 31) => Shape::Text,
         (libc::IPPROTO_TCP, libc::TCP_INFO) => Shape::TcpInfo,
-        (libc::IPPROTO_TCP, 14 | 15 | 22 | 26 | 28 | 29 | 32 | 33 | 35) => Shape::Bytes,
+        (libc::IPPROTO_TCP, 14 | 15 | 22 | 26 | 28 | 29 | 32 | 33 | 35 | 38..=42) => Shape::Bytes,
         (libc::IPPROTO_TCP, _) if known(level, option) => Shape::Int,
         (libc::SOL_PACKET, 1 | 2) => Shape::PacketMembership,
+        (libc::SOL_PACKET, 18) => Shape::Fanout,
         (libc::SOL_PACKET, 5 | 6 | 13 | 21 | 22) => Shape::Bytes,
         (libc::SOL_NETLINK, 6 | 7 | 9) => Shape::Bytes,
         (libc::IPPROTO_UDP | libc::SOL_PACKET | libc::SOL_NETLINK | libc::IPPROTO_RAW, _)
@@ -164,6 +181,11 @@ fn known(level: i32, option: i32) -> bool {
 fn option_value(level: i32, option: i32, raw: &[u8], len: u64) -> Value {
     let constant = |names| u32_at(raw, 0).map(|value| named(names, value as u64));
     let known = match shape(level, option) {
+        Shape::Int if raw.len() == 4 => u32_at(raw, 0).map(|value| match meaning(level, option) {
+            Some(Meaning::One(names)) => named(names, value as u64),
+            Some(Meaning::Some(names)) => flags(names, value as u64),
+            None => int(value as u64),
+        }),
         // Some options of IP take one byte as well: ip(7), IP_MULTICAST_TTL.
         Shape::Int if raw.len() == 1 => raw.first().map(|&byte| int(byte as u64)),
         Shape::Int if raw.len() < 8 => u32_at(raw, 0).map(|value| int(value as u64)),
@@ -180,11 +202,19 @@ fn option_value(level: i32, option: i32, raw: &[u8], len: u64) -> Value {
         Shape::Domain => constant(c::DOMAINS),
         Shape::Protocol => constant(c::PROTOCOLS),
         Shape::Membership => membership(raw),
+        Shape::SourceMembership => source_membership(raw),
+        Shape::SourceFilter => source_filter(raw),
         Shape::Membership6 => membership6(raw),
+        Shape::Group => group(raw),
+        Shape::GroupAndSource => group_and_source(raw),
         Shape::Ipv4 if raw.len() >= 8 => membership(raw),
         Shape::Ipv4 => ipv4(raw, 0),
+        Shape::PortRange => port_range(raw),
+        Shape::PacketInfo6 => packet_info6(raw),
+        Shape::TransmitTime => transmit_time(raw),
         Shape::TcpInfo => tcp_info(raw),
         Shape::PacketMembership => packet_membership(raw),
+        Shape::Fanout => fanout(raw),
         Shape::Bytes => None,
     };
     known.unwrap_or_else(|| Value::Bytes(Bytes { len, data: raw.to_vec() }))
@@ -239,6 +269,71 @@ fn membership(raw: &[u8]) -> Option<Value> {
     })
 }
 
+/// ip(7), `struct ip_mreq_source`.
+fn source_membership(raw: &[u8]) -> Option<Value> {
+    Some(record([
+        ("imr_multiaddr", ipv4(raw, 0)?),
+        ("imr_interface", ipv4(raw, 4)?),
+        ("imr_sourceaddr", ipv4(raw, 8)?),
+    ]))
+}
+
+/// ip(7), `struct ip_msfilter`: as many sources as it says and has.
+fn source_filter(raw: &[u8]) -> Option<Value> {
+    let count = u32_at(raw, 12)?;
+    let sources = (0..count as usize).map_while(|at| ipv4(raw, 16 + 4 * at)).collect();
+    Some(record([
+        ("imsf_multiaddr", ipv4(raw, 0)?),
+        ("imsf_interface", ipv4(raw, 4)?),
+        ("imsf_fmode", named(values::SOURCE_FILTERS, u32_at(raw, 8)? as u64)),
+        ("imsf_numsrc", uint(count as u64)),
+        ("imsf_slist", list(sources)),
+    ]))
+}
+
+/// linux/in.h, `struct group_req`: an interface and, at its alignment, an address of either family.
+fn group(raw: &[u8]) -> Option<Value> {
+    Some(record([
+        ("gr_interface", uint(u32_at(raw, 0)? as u64)),
+        ("gr_group", address(raw.get(8..136)?)?),
+    ]))
+}
+
+/// linux/in.h, `struct group_source_req`.
+fn group_and_source(raw: &[u8]) -> Option<Value> {
+    Some(record([
+        ("gsr_interface", uint(u32_at(raw, 0)? as u64)),
+        ("gsr_group", address(raw.get(8..136)?)?),
+        ("gsr_source", address(raw.get(136..264)?)?),
+    ]))
+}
+
+fn address(storage: &[u8]) -> Option<Value> {
+    super::address::sockaddr(storage).map(Value::Addr)
+}
+
+/// ip(7), `IP_LOCAL_PORT_RANGE`: the lowest port in the lower half, the highest in the upper one.
+fn port_range(raw: &[u8]) -> Option<Value> {
+    let range = u32_at(raw, 0)?;
+    Some(record([
+        ("lowest", uint((range & 0xffff) as u64)),
+        ("highest", uint((range >> 16) as u64)),
+    ]))
+}
+
+/// ipv6(7), `struct in6_pktinfo`.
+fn packet_info6(raw: &[u8]) -> Option<Value> {
+    Some(record([("ipi6_addr", ipv6(raw, 0)?), ("ipi6_ifindex", uint(u32_at(raw, 16)? as u64))]))
+}
+
+/// linux/net_tstamp.h, `struct sock_txtime`.
+fn transmit_time(raw: &[u8]) -> Option<Value> {
+    Some(record([
+        ("clockid", named(c::CLOCKS, u32_at(raw, 0)? as u64)),
+        ("flags", flags(values::TRANSMIT_TIME, u32_at(raw, 4)? as u64)),
+    ]))
+}
+
 /// ipv6(7), `struct ipv6_mreq`.
 fn membership6(raw: &[u8]) -> Option<Value> {
     Some(record([
@@ -251,7 +346,17 @@ fn membership6(raw: &[u8]) -> Option<Value> {
 fn packet_membership(raw: &[u8]) -> Option<Value> {
     Some(record([
         ("mr_ifindex", int(u32_at(raw, 0)? as u64)),
-        ("mr_type", uint(u16_at(raw, 4)? as u64)),
+        ("mr_type", named(values::PACKET_MEMBERSHIPS, u16_at(raw, 4)? as u64)),
+    ]))
+}
+
+/// packet(7), `PACKET_FANOUT`: a group in the lower half; how it shares, with flags, in the upper one.
+fn fanout(raw: &[u8]) -> Option<Value> {
+    let (group, how) = (u16_at(raw, 0)?, u16_at(raw, 2)?);
+    Some(record([
+        ("id", uint(group as u64)),
+        ("type", named(values::FANOUTS, (how & 0xff) as u64)),
+        ("flags", flags(values::FANOUT_FLAGS, (how & 0xff00) as u64)),
     ]))
 }
 

@@ -506,6 +506,62 @@ fn so_error_is_an_error_by_name() {
     assert_eq!(text(get(&call, "optval")), "ECONNREFUSED");
 }
 
+/// What setsockopt(2) is given as `optval`.
+fn set(level: u64, option: u64, ints: &[u32]) -> Value {
+    let raw: Vec<u8> = ints.iter().flat_map(|int| int.to_ne_bytes()).collect();
+    let length = raw.len() as u64;
+    let call = call(
+        libc::SYS_setsockopt,
+        &[3, level, option, BUF, length],
+        &Fake::default().with(BUF, raw),
+    );
+    get(&call, "optval").clone()
+}
+
+#[test]
+fn a_number_that_stands_for_something_is_told_by_name() {
+    for (level, option, value, name) in [
+        (0, 10, 2, "IP_PMTUDISC_DO"),
+        (0, 1, 0x18, "IPTOS_LOWDELAY|IPTOS_THROUGHPUT"),
+        (1, 37, 0x88, "SOF_TIMESTAMPING_RX_SOFTWARE|SOF_TIMESTAMPING_OPT_ID"),
+        (6, 19, u32::MAX, "TCP_REPAIR_OFF_NO_WP"),
+        (6, 20, 1, "TCP_RECV_QUEUE"),
+        (17, 100, 2, "UDP_ENCAP_ESPINUDP"),
+        (41, 23, 3, "IPV6_PMTUDISC_PROBE"),
+        (41, 72, 0x802, "IPV6_PREFER_SRC_PUBLIC|IPV6_PREFER_SRC_NONCGA"),
+        (263, 10, 2, "TPACKET_V3"),
+        // What has no name is shown as it is.
+        (0, 10, 99, "0x63"),
+        (0, 1, 0xb8, "IPTOS_LOWDELAY|IPTOS_THROUGHPUT|0xa0"),
+    ] {
+        assert_eq!(text(&set(level, option, &[value])), name, "{level}, {option}");
+    }
+    let [group, interface, source] = [[239, 0, 0, 1], [127, 0, 0, 1], [10, 0, 0, 1]];
+    let addresses = [group, interface, source].map(u32::from_ne_bytes);
+    let source = set(0, 39, &addresses);
+    assert_eq!(field(&source, "imr_sourceaddr"), &Value::Text { value: "10.0.0.1".into() });
+    assert_eq!(field(&set(0, 51, &[0xea60_9c40]), "highest"), &int(60000));
+    let filter = set(0, 41, &[addresses[0], addresses[1], 1, 2, addresses[2]]);
+    assert_eq!(text(field(&filter, "imsf_fmode")), "MCAST_INCLUDE");
+    assert_eq!(items(field(&filter, "imsf_slist")).len(), 1);
+    assert_eq!(text(field(&set(1, 61, &[1, 2]), "flags")), "SOF_TXTIME_REPORT_ERRORS");
+    assert_eq!(text(field(&set(263, 1, &[2, 1, 0, 0]), "mr_type")), "PACKET_MR_PROMISC");
+    assert_eq!(text(field(&set(263, 18, &[0x1001_0007]), "type")), "PACKET_FANOUT_LB");
+}
+
+#[test]
+fn a_group_is_joined_by_interface_and_address() {
+    let mut raw = vec![0u8; 136];
+    (raw[0], raw[8]) = (1, libc::AF_INET as u8);
+    raw[12..16].copy_from_slice(&[239, 0, 0, 1]);
+    let memory = Fake::default().with(BUF, raw);
+    let joined = call(libc::SYS_setsockopt, &[3, 0, 42, BUF, 136], &memory);
+    let group = field(get(&joined, "optval"), "gr_group");
+    assert!(matches!(group, Value::Addr(addr) if addr.to_string() == "239.0.0.1:0"), "{group:?}");
+    let short = call(libc::SYS_setsockopt, &[3, 0, 42, BUF, 100], &memory);
+    assert!(matches!(get(&short, "optval"), Value::Bytes(_)), "too short for one");
+}
+
 #[test]
 fn an_unknown_option_is_its_bytes() {
     let memory = Fake::default().with(BUF, "abc");

@@ -191,9 +191,9 @@ impl Judgement {
 }
 
 impl Rule {
-    /// Whether this rule says something of a program that plays this role: one that is about another role of the lesson
-    /// does not. Peers' names begin with a capital letter.
-    fn is_about(&self, role: &str) -> bool {
+    /// Whether this rule says something of this run: one that is about a role which nobody plays here does not. Peers'
+    /// names begin with a capital letter.
+    fn is_about(&self, run: &Run<'_>) -> bool {
         let patterns: Vec<&CallPattern> = match &self.expect {
             Expect::Order(patterns) => patterns.iter().collect(),
             Expect::Count { what, .. } => vec![what],
@@ -204,7 +204,8 @@ impl Rule {
         };
         let is_peer = |name: &str| name.starts_with(|first: char| first.is_uppercase());
         let named = || patterns.iter().filter_map(|pattern| pattern.role.as_deref());
-        named().all(|name| name == role || is_peer(name))
+        let is_here = |name: &str| run.recording.roles.iter().any(|role| role.name == name);
+        named().all(|name| is_here(name) || is_peer(name))
     }
 }
 
@@ -248,7 +249,7 @@ pub fn grade(rules: &Rules, run: &Run<'_>) -> Verdict {
     let is_meant = |rule: &&Rule| {
         let in_scenario =
             rule.scenarios.is_empty() || here.is_none_or(|name| rule.scenarios.contains(name));
-        in_scenario && rule.is_about(run.role)
+        in_scenario && rule.is_about(run)
     };
     for rule in rules.rules.iter().filter(is_meant) {
         match rules::judge(rule, run, rules) {

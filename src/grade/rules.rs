@@ -249,8 +249,10 @@ fn absent(run: &Run<'_>, patterns: &[CallPattern], variables: &[Variable]) -> Br
     let missing = variables.iter().find(|variable| objects(run, variable).is_empty());
     let missing = missing.map_or("such object", |variable| variable.word.as_str());
     let wanted = patterns.first().map(call_of).unwrap_or_default();
-    let last = run.last_row();
-    let did = format!("{}: there is no `{missing}` in this run; wanted `{wanted}`", run.so_far(),);
+    let program = patterns.first().map_or(run.role, |pattern| run.program_of(pattern));
+    let last = run.last_row_of(program);
+    let so_far = run.so_far_of(program);
+    let did = format!("{so_far}: there is no `{missing}` in this run; wanted `{wanted}`");
     Broken { did, rows: Vec::new(), marked: last.into_iter().collect(), lacks: Lacks::Object }
 }
 
@@ -304,6 +306,7 @@ fn call(run: &Run<'_>, patterns: &[Bound]) -> Option<Broken> {
 /// Nothing matched, where something should have.
 fn lacking(run: &Run<'_>, pattern: &Bound, before: Option<&Place>, mut rows: Vec<usize>) -> Broken {
     let wanted = call_of(&pattern.pattern);
+    let program = run.program_of(&pattern.pattern);
     // The same call with another result: what it did instead.
     let near = near_miss(run, pattern, before);
     let (did, marked) = match (before, near) {
@@ -319,13 +322,13 @@ fn lacking(run: &Run<'_>, pattern: &Bound, before: Option<&Place>, mut rows: Vec
             before.row,
         ),
         (None, None) => {
-            let did = format!("{}; wanted `{wanted}`", run.so_far());
-            let marked = run.last_row().into_iter().collect();
+            let did = format!("{}; wanted `{wanted}`", run.so_far_of(program));
+            let marked = run.last_row_of(program).into_iter().collect();
             return Broken { did, rows, marked, lacks: Lacks::Call };
         }
     };
     // How it ended shows that nothing more came.
-    rows.extend(run.last_row());
+    rows.extend(run.last_row_of(program));
     rows.sort_unstable();
     Broken { did, rows, marked: vec![marked], lacks: Lacks::Call }
 }

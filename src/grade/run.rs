@@ -130,8 +130,11 @@ impl<'a> Run<'a> {
 
     /// How the role under test ended.
     pub(super) fn ending(&self) -> Option<&'a Ending> {
-        let end = self.recording.end.roles.iter().find(|end| end.role == self.role)?;
-        Some(&end.how)
+        self.ending_of(self.role)
+    }
+
+    fn ending_of(&self, role: &str) -> Option<&'a Ending> {
+        self.recording.end.roles.iter().find(|end| end.role == role).map(|end| &end.how)
     }
 
     /// Whether the lab ended the run before the program was through: then much is missing for that reason alone.
@@ -299,7 +302,6 @@ impl<'a> Run<'a> {
             .iter()
             .chain(rows.iter().rev())
             .filter_map(told)
-            .filter(|row| row.role == self.role)
             .find_map(|row| self.event(row.seq)?.source.clone());
         let object = marked.iter().chain(rows.iter().rev()).filter_map(told);
         let object = object.filter_map(|row| row.object).find(|id| self.peer_of(*id).is_some());
@@ -319,19 +321,33 @@ impl<'a> Run<'a> {
 
     /// What the role under test did as a whole: how much, and how it ended.
     pub(super) fn so_far(&self) -> String {
-        let calls = self.calls();
+        self.so_far_of(self.role)
+    }
+
+    /// The same of any program.
+    pub(super) fn so_far_of(&self, role: &str) -> String {
+        let calls = self.calls_of(role);
         let calls = if calls == 1 { "1 call".into() } else { format!("{calls} calls") };
-        format!("`{}` made {calls} and {}", self.role, self.ended())
+        format!("`{role}` made {calls} and {}", self.ended_of(role))
     }
 
     /// How many calls of the role under test returned.
     pub(super) fn calls(&self) -> u64 {
-        self.own_rows().filter(|row| row.returned()).map(|row| row.count).sum()
+        self.calls_of(self.role)
+    }
+
+    fn calls_of(&self, role: &str) -> u64 {
+        let own = self.timeline.rows.iter().filter(|row| row.role == role);
+        own.filter(|row| row.returned()).map(|row| row.count).sum()
     }
 
     /// How the role under test ended, in words.
     pub(super) fn ended(&self) -> String {
-        match self.ending() {
+        self.ended_of(self.role)
+    }
+
+    fn ended_of(&self, role: &str) -> String {
+        match self.ending_of(role) {
             Some(Ending::Exited { status }) => format!("ended with status {status}"),
             Some(Ending::Signalled { signal }) => format!("was ended by {signal}"),
             Some(Ending::Killed { why }) => format!("was ended by the lab: {why}"),
@@ -380,7 +396,17 @@ impl<'a> Run<'a> {
 
     /// The index of the last row of the role under test.
     pub(super) fn last_row(&self) -> Option<usize> {
-        self.timeline.rows.iter().rposition(|row| row.role == self.role)
+        self.last_row_of(self.role)
+    }
+
+    pub(super) fn last_row_of(&self, role: &str) -> Option<usize> {
+        self.timeline.rows.iter().rposition(|row| row.role == role)
+    }
+
+    /// The program whose doings a pattern is about: the one under test, where it names none or a peer.
+    pub(super) fn program_of<'p>(&'p self, pattern: &'p CallPattern) -> &'p str {
+        let named = pattern.role.as_deref().filter(|role| !self.is_peer(role));
+        named.unwrap_or(self.role)
     }
 
     /// The index of the row that tells of an event.

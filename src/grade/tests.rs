@@ -610,7 +610,8 @@ fn a_line_may_have_places_for_what_the_seed_chose() {
 #[test]
 fn a_pattern_may_have_places_for_what_the_seed_chose() {
     use crate::scenario::texts::{Template, Texts};
-    let call = |text: &str| Expect::Call(crate::pattern::of_rule(text).unwrap());
+    let call =
+        |text: &str| Expect::Call { what: crate::pattern::of_rule(text).unwrap(), given: None };
     let chosen = |place: &[u8]| {
         let chosen = Template::read(place, "").unwrap().fill(&Texts::new(7, ""));
         String::from_utf8(chosen).unwrap()
@@ -677,6 +678,18 @@ fn a_deadlock_is_told_with_both_calls() {
         "nobody can move: `client` waits in `recv(sock)` (step 7) for `server`; \
          `server` waits in `recv(conn)` (step 9) for `client`"
     );
+}
+
+#[test]
+fn a_rule_about_another_program_of_the_run_tells_of_that_one() {
+    let again = ("again", 1, 1);
+    let mut s = Sample::new(None, &["server", "again"]);
+    s.listener(SERVER, 3, 9999);
+    s.socket(again, "SOCK_STREAM", 3);
+    s.exit(again, 1);
+    let finding = found(Expect::Call(pattern("again: bind(..) = 0")), &s.0).unwrap();
+    assert!(finding.did.starts_with("`again` made 1 call and ended"), "{}", finding.did);
+    assert!(found(Expect::Call(pattern("client: bind(..) = 0")), &s.0).is_none(), "it is not here");
 }
 
 #[test]

@@ -152,24 +152,25 @@ impl Check {
     /// One run, to be made.
     pub(super) fn request(&self, plan: &Plan, weather: Option<Weather>) -> Request {
         let Cast { role, ends, stdin, command } = self.cast(plan);
+        let part = |name: &str, begin| Part {
+            name: name.into(),
+            command: command.clone(),
+            env: environment(role),
+            begin,
+            ends: Some(*ends),
+            input: match stdin.is_empty() {
+                true => Input::Idle,
+                false => Input::Lines(stdin.clone()),
+            },
+        };
+        let once_more = plan.starts().map(|(_, name)| part(name, Begin::InStep));
         Request {
             lesson: Some(self.lesson.clone()),
-            roles: vec![Part {
-                name: role.clone(),
-                command: command.clone(),
-                env: environment(role),
-                begin: Begin::AtOnce,
-                ends: Some(*ends),
-                input: match stdin.is_empty() {
-                    true => Input::Idle,
-                    false => Input::Lines(stdin.clone()),
-                },
-            }],
+            roles: std::iter::once(part(role, Begin::AtOnce)).chain(once_more).collect(),
             tracer: tracer::Settings {
                 watch: false,
                 seed: self.seed,
                 timeout: Some(TIMEOUT),
-                graded: Some(role.clone()),
                 weather,
                 limits: Some(Limits::default()),
                 locate: true,

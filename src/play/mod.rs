@@ -92,6 +92,8 @@ pub enum Begin {
     After(String),
     /// Once the role before it listens, or nobody can move.
     InTurn,
+    /// In the scenario's step that starts it.
+    InStep,
 }
 
 /// What a role finds on its stdin, where that is the lab's to fill.

@@ -76,6 +76,15 @@ impl Stage {
         }
     }
 
+    /// The role that the next step starts.
+    pub fn starts(&self) -> Option<&str> {
+        let next = self.script.steps.get(self.at)?;
+        match (&next.who, &next.does) {
+            (Who::Role(role), Action::Start) => Some(role),
+            _ => None,
+        }
+    }
+
     /// Whether the scenario says what this role finds on its stdin.
     pub fn types_for(&self, role: &str) -> bool {
         self.script.types_for(role)

@@ -338,6 +338,13 @@ impl<'a> Run<'a> {
 
     /// Brings the scenario on; false if there is none, or it is over.
     fn play_on(&mut self) -> Result<bool> {
+        let is_wanted = |&&place: &&usize| {
+            let wanted = self.stage.as_ref().and_then(Stage::starts);
+            wanted == Some(self.request.roles[place].name.as_str())
+        };
+        if let Some(&place) = self.to_come.iter().find(is_wanted) {
+            self.start(place)?;
+        }
         match &mut self.stage {
             Some(stage) => stage.go_on(&mut self.tracer),
             None => Ok(false),

@@ -27,9 +27,11 @@ impl Plan {
     ) -> bool {
         let is_of_each = self.steps.get(step.number - 1).is_some_and(|it| it.who == Who::Each);
         match &step.does {
-            // Somebody listens there by then.
+            // Somebody listens there by then, if nobody was ended or started since.
             Action::Connect { to, want: Want::Success } => all_before
                 .iter()
+                .rev()
+                .take_while(|it| !matches!(it.does, Action::Kill(_) | Action::Start))
                 .any(|it| matches!(&it.does, Action::Connect { to: known, .. } if known == to)),
             Action::Send { how: Pieces::One, .. } | Action::Shutdown(_) => {
                 before.who == step.who || is_of_each
@@ -65,6 +67,12 @@ mod tests {
     fn a_second_client_need_not_wait_and_the_first_one_must() {
         let steps = ["A: connect(:1)", "B: connect(:1)", "C: connect(:2)"];
         assert_eq!(early(None, &steps, &[]), [false, true, false]);
+    }
+
+    #[test]
+    fn a_client_waits_for_a_server_that_was_ended_or_started_since() {
+        let steps = ["A: connect(:1)", "server: kill(SIGTERM)", "again: start()", "B: connect(:1)"];
+        assert_eq!(early(None, &steps, &[]), [false; 4]);
     }
 
     #[test]

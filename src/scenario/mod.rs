@@ -21,6 +21,7 @@
 //! | `A: socket(AF_UNIX, SOCK_SEQPACKET)` | what the other steps of `A` do not tell already |
 //! | `server: stdin("line")` `server: stdin()` | a line on its stdin; end of file |
 //! | `server: kill(SIGTERM)` | a signal to its first process |
+//! | `again: start()` | the program under test is started once more; from then on that process is the role `again` |
 //! | `time: pass()` `time: pass(2s)` | the next timer fires; so much virtual time passes |
 //!
 //! What peers set up in the first steps (`socket`, `bind`, `listen`, `slow`) is there before the program starts; every other
@@ -134,7 +135,7 @@ pub enum Who {
     Each,
     /// All clients, step by step.
     All,
-    /// A program: its stdin, or a signal to it.
+    /// A program: its start, its stdin, or a signal to it.
     Role(String),
     Time,
 }
@@ -176,6 +177,8 @@ pub enum Action<T, A = SockAddr> {
     Stdin(Option<T>),
     /// By name: `SIGTERM`.
     Kill(String),
+    /// The program under test, once more.
+    Start,
     /// In nanoseconds; `None`: until the next timer has fired.
     Pass(Option<u64>),
 }
@@ -268,6 +271,14 @@ impl Plan {
     /// The names that the run has to itself, by `seed`; those that are none were told of when the lesson was read.
     pub fn names(&self, seed: u64) -> Option<Table> {
         self.written.names.as_ref()?.fill(seed).ok()
+    }
+
+    /// The roles that are the program under test once more, each with the index of the step that starts it.
+    pub fn starts(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.steps.iter().enumerate().filter_map(|(at, step)| match (&step.who, &step.does) {
+            (Who::Role(name), Action::Start) => Some((at, name.as_str())),
+            _ => None,
+        })
     }
 
     /// Chooses every text and number by `seed`, and spells out what each client does.
@@ -498,6 +509,7 @@ impl<T, A> Action<T, A> {
             Action::Slow => Action::Slow,
             Action::Stdin(text) => Action::Stdin(text.as_ref().map(fill)),
             Action::Kill(signal) => Action::Kill(signal.clone()),
+            Action::Start => Action::Start,
             Action::Pass(time) => Action::Pass(*time),
         }
     }

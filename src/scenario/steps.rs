@@ -6,9 +6,9 @@ use crate::error::Error;
 use crate::event::SockAddr;
 use crate::pattern::{self, ArgPattern, CallName, CallPattern};
 
-const CALLS: [&str; 18] = [
+const CALLS: [&str; 19] = [
     "connect", "send", "recv", "shutdown", "close", "reset", "vanish", "slow", "bind", "listen",
-    "accept", "sendto", "recvfrom", "socket", "stdin", "kill", "pass", "sleep",
+    "accept", "sendto", "recvfrom", "socket", "stdin", "kill", "start", "pass", "sleep",
 ];
 
 /// The signals that a step may send.
@@ -23,7 +23,7 @@ pub(super) fn step(number: usize, text: &str) -> Result<Step<Template, Address>,
     let reader = Reader { text, said: &said };
     let (who, does) = (reader.who()?, reader.action()?);
     let fits = match does {
-        Action::Stdin(_) | Action::Kill(_) => matches!(who, Who::Role(_)),
+        Action::Stdin(_) | Action::Kill(_) | Action::Start => matches!(who, Who::Role(_)),
         Action::Pass(_) => who == Who::Time,
         _ => matches!(who, Who::Peer(_) | Who::Each | Who::All),
     };
@@ -33,6 +33,11 @@ pub(super) fn step(number: usize, text: &str) -> Result<Step<Template, Address>,
             Action::Stdin(_) | Action::Kill(_) => {
                 format!(
                     "is of `{name}`, which is no program; peers have no stdin and take no signals"
+                )
+            }
+            Action::Start => {
+                format!(
+                    "is of `{name}`, which is no name for a program: it begins with a small letter"
                 )
             }
             Action::Pass(_) => format!("is of `{name}`; only `time` passes"),
@@ -132,6 +137,7 @@ impl Reader<'_> {
             {
                 Action::Kill(signal[0].clone())
             }
+            ("start", []) => Action::Start,
             ("pass", []) => Action::Pass(None),
             ("pass", [ArgPattern::Word(time)]) => Action::Pass(Some(self.time(&time.join("|"))?)),
             ("sleep", _) => {

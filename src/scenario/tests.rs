@@ -66,6 +66,7 @@ fn every_kind_of_step_reads() {
         "server: stdin(\"line\")",
         "server: stdin()",
         "server: kill(SIGTERM)",
+        "again: start()",
         "time: pass()",
         "time: pass(0.5s)",
     ];
@@ -103,6 +104,8 @@ fn a_wrong_step_is_told_with_its_column_and_what_was_expected() {
             1,
             "is of `server`, which is no peer: a peer's name begins with a capital letter",
         ),
+        ("A: start()", 1, "is of `A`, which is no name for a program"),
+        ("again: start(\"now\")", 14, "should have in its parentheses nothing"),
         ("A: pass()", 1, "is of `A`; only `time` passes"),
         ("A: sleep(1)", 4, "sleeps; nothing here does"),
         ("server: kill(SIGKIL)", 14, "should have in its parentheses a signal"),

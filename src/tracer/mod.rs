@@ -131,9 +131,6 @@ pub struct Settings {
     pub placement: Placement,
     /// Real time after which the run is ended, if any.
     pub timeout: Option<Duration>,
-    /// The role that weather strikes and whose calls are located; every role if `None`.
-    #[serde(default)]
-    pub graded: Option<String>,
     /// The faults that it meets, chosen by `seed`.
     #[serde(default)]
     pub weather: Option<Weather>,
@@ -173,7 +170,6 @@ impl Default for Settings {
             all_calls: false,
             placement: Placement::Auto,
             timeout: None,
-            graded: None,
             weather: None,
             locate: false,
             source: None,
@@ -391,12 +387,6 @@ impl Tracer {
     /// Whether one thread runs at a time.
     fn is_serial(&self) -> bool {
         self.settings.schedule != Schedule::Free
-    }
-
-    /// Whether the role is the one that is under test.
-    fn is_graded(&self, role: usize) -> bool {
-        let graded = self.settings.graded.as_ref();
-        graded.is_none_or(|graded| *graded == self.roles[role].name)
     }
 
     /// Nanoseconds since the run began, in real time.

@@ -22,12 +22,12 @@ use std::time::{Duration, SystemTime};
 use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind};
 use nix::sys::socket::{
     self as sys, Backlog, MsgFlags, SockFlag, SockaddrIn, SockaddrIn6, SockaddrLike,
-    SockaddrStorage, sockopt,
+    SockaddrStorage,
 };
 
 pub use nix::errno::Errno;
 pub use nix::poll::{PollFd, PollFlags, PollTimeout};
-pub use nix::sys::socket::{AddressFamily, Shutdown, SockProtocol, SockType};
+pub use nix::sys::socket::{AddressFamily, Shutdown, SockProtocol, SockType, sockopt};
 pub use std::os::fd::OwnedFd;
 
 // The manual pages' names, so that a lesson reads like them.
@@ -174,12 +174,22 @@ pub fn recvfrom(socket: &OwnedFd, buf: &mut [u8]) -> Result<(usize, SocketAddr)>
     Ok((n, addr))
 }
 
+/// Sets an option, one of [`sockopt`]; the level is the option's: the socket's own, IP, TCP. Source: setsockopt(2).
+pub fn setsockopt<O: sys::SetSockOpt>(socket: &OwnedFd, option: O, value: &O::Val) -> Result<()> {
+    sys::setsockopt(socket, option, value).map_err(failed("setsockopt"))
+}
+
+/// Asks for an option, one of [`sockopt`]: its value is what the kernel made of what was set. Source: getsockopt(2).
+pub fn getsockopt<O: sys::GetSockOpt>(socket: &OwnedFd, option: O) -> Result<O::Val> {
+    sys::getsockopt(socket, option).map_err(failed("getsockopt"))
+}
+
 /// Bounds how long a read of this socket waits: after that it fails with `EAGAIN`. Zero: for ever. Source: socket(7), `SO_RCVTIMEO`.
 pub fn set_recv_timeout(socket: &OwnedFd, timeout: Duration) -> Result<()> {
     let failed = failed("setsockopt");
     let seconds = i64::try_from(timeout.as_secs()).map_err(|_| failed(Errno::EDOM))?;
     let timeout = nix::sys::time::TimeVal::new(seconds, timeout.subsec_micros().into());
-    sys::setsockopt(socket, sockopt::ReceiveTimeout, &timeout).map_err(failed)
+    setsockopt(socket, sockopt::ReceiveTimeout, &timeout)
 }
 
 /// How long close(2) waits until all has been sent; `None`: it does not, and the kernel goes on sending alone.
@@ -190,18 +200,18 @@ pub fn set_linger(socket: &OwnedFd, time: Option<Duration>) -> Result<()> {
     let seconds =
         i32::try_from(time.unwrap_or_default().as_secs()).map_err(|_| failed(Errno::EDOM))?;
     let linger = nix::libc::linger { l_onoff: time.is_some().into(), l_linger: seconds };
-    sys::setsockopt(socket, sockopt::Linger, &linger).map_err(failed)
+    setsockopt(socket, sockopt::Linger, &linger)
 }
 
 /// Lets bind(2) take an address that another socket had until a minute ago. Source: socket(7), `SO_REUSEADDR`.
 pub fn set_reuse_address(socket: &OwnedFd, on: bool) -> Result<()> {
-    sys::setsockopt(socket, sockopt::ReuseAddr, &on).map_err(failed("setsockopt"))
+    setsockopt(socket, sockopt::ReuseAddr, &on)
 }
 
 /// Whether an IPv6 socket leaves IPv4 alone; else one bound to `::` serves both. Before bind(2), or it fails with
 /// `EINVAL`. Source: ipv6(7), `IPV6_V6ONLY`.
 pub fn set_v6only(socket: &OwnedFd, on: bool) -> Result<()> {
-    sys::setsockopt(socket, sockopt::Ipv6V6Only, &on).map_err(failed("setsockopt"))
+    setsockopt(socket, sockopt::Ipv6V6Only, &on)
 }
 
 /// The family that a socket is of. Fails with `EAFNOSUPPORT` if nix has no name for it. Source: socket(7), `SO_DOMAIN`.
@@ -214,7 +224,7 @@ pub fn get_domain(socket: &OwnedFd) -> Result<AddressFamily> {
 
 /// The type that a socket is of. Source: socket(7), `SO_TYPE`.
 pub fn get_type(socket: &OwnedFd) -> Result<SockType> {
-    sys::getsockopt(socket, sockopt::SockType).map_err(failed("getsockopt"))
+    getsockopt(socket, sockopt::SockType)
 }
 
 /// The protocol that a socket speaks, also where [`socket`] left the choice to the kernel.
@@ -513,6 +523,16 @@ mod tests {
         let error = getaddrinfo("127.0.0.9", "no such service", SOCK_STREAM).unwrap_err();
         assert_eq!(error.errno(), None);
         assert!(error.to_string().starts_with("getaddrinfo: EAI_SERVICE: "), "{error}");
+        Ok(())
+    }
+
+    #[test]
+    fn an_option_reads_back_as_the_kernel_has_it() -> Result<()> {
+        let sock = socket(AF_INET, SOCK_STREAM)?;
+        setsockopt(&sock, sockopt::RcvBuf, &4096)?;
+        assert_eq!(getsockopt(&sock, sockopt::RcvBuf)?, 8192);
+        let error = setsockopt(&sock, sockopt::Ipv6V6Only, &true).unwrap_err();
+        assert_eq!(error.errno(), Some(Errno::ENOPROTOOPT));
         Ok(())
     }
 

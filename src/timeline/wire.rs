@@ -95,6 +95,16 @@ impl SocketLine {
         }
     }
 
+    /// Bytes that nobody has acknowledged; `None` where the kernel counts something else.
+    pub fn unacknowledged(&self) -> Option<u32> {
+        match self.state.as_str() {
+            "LISTEN" => None,
+            // The SYN counts as a byte.
+            "SYN-SENT" => None,
+            _ => Some(self.send_queue),
+        }
+    }
+
     /// Whether it is gone.
     pub fn is_gone(&self) -> bool {
         self.state == "CLOSED"
@@ -132,9 +142,10 @@ impl Change {
         {
             said.push("has a datagram".into());
         }
-        let unsent = |line: &SocketLine| if line.state == "LISTEN" { 0 } else { line.send_queue };
-        if unsent(now) > self.before.as_ref().map_or(0, unsent) {
-            said.push(format!("{} bytes unacknowledged", unsent(now)));
+        let sent = |line: &SocketLine| line.unacknowledged().unwrap_or(0);
+        if sent(now) > self.before.as_ref().map_or(0, sent) {
+            let unit = if sent(now) == 1 { "byte" } else { "bytes" };
+            said.push(format!("{} {unit} unacknowledged", sent(now)));
         }
         // That a listener or a datagram socket is closed its own row says.
         let is_told = |it: &SocketLine| it.state == "LISTEN" || it.protocol == "udp";
@@ -464,5 +475,30 @@ impl<'a> Ends<'a> {
             send_queue: state.send_queue,
         };
         (line.key(), line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_is_asked_for_has_sent_no_byte_yet() {
+        let now = |state: &str| SocketLine {
+            object: None,
+            role: Some("client".into()),
+            name: "sock".into(),
+            holder: Holder::Process,
+            protocol: "tcp".into(),
+            state: state.into(),
+            local: "127.0.0.1:P1".into(),
+            remote: "127.0.0.1:7018".into(),
+            receive_queue: 0,
+            send_queue: 1,
+        };
+        let says = |state: &str| Change { before: None, now: now(state) }.says();
+        assert_eq!(says("SYN-SENT").as_deref(), Some("sock SYN-SENT"));
+        let sent = "sock ESTABLISHED, 1 byte unacknowledged";
+        assert_eq!(says("ESTABLISHED").as_deref(), Some(sent));
     }
 }

@@ -184,12 +184,31 @@ pub fn getsockopt<O: sys::GetSockOpt>(socket: &OwnedFd, option: O) -> Result<O::
     sys::getsockopt(socket, option).map_err(failed("getsockopt"))
 }
 
-/// Bounds how long a read of this socket waits: after that it fails with `EAGAIN`. Zero: for ever. Source: socket(7), `SO_RCVTIMEO`.
+/// Bounds how long a read of this socket waits, and accept(2) of a listener: after that it fails with `EAGAIN`.
+/// Zero: for ever. Source: socket(7), `SO_RCVTIMEO`.
 pub fn set_recv_timeout(socket: &OwnedFd, timeout: Duration) -> Result<()> {
-    let failed = failed("setsockopt");
-    let seconds = i64::try_from(timeout.as_secs()).map_err(|_| failed(Errno::EDOM))?;
-    let timeout = nix::sys::time::TimeVal::new(seconds, timeout.subsec_micros().into());
-    setsockopt(socket, sockopt::ReceiveTimeout, &timeout)
+    setsockopt(socket, sockopt::ReceiveTimeout, &timeval(timeout)?)
+}
+
+/// The same for a send that finds no room, and for connect(2): that one fails with `EINPROGRESS`.
+/// Source: socket(7), `SO_SNDTIMEO`.
+pub fn set_send_timeout(socket: &OwnedFd, timeout: Duration) -> Result<()> {
+    setsockopt(socket, sockopt::SendTimeout, &timeval(timeout)?)
+}
+
+/// Whether calls on this socket fail with `EAGAIN` (connect: `EINPROGRESS`) where they would wait.
+///
+/// By ioctl(2), which is one call where fcntl(2) takes two. Source: ioctl(2), `FIONBIO`; socket(7), `O_NONBLOCK`.
+pub fn set_nonblocking(socket: &OwnedFd, on: bool) -> Result<()> {
+    rustix::io::ioctl_fionbio(socket, on)
+        .map_err(|errno| failed("ioctl")(Errno::from_raw(errno.raw_os_error())))
+}
+
+/// What became of a connect that went on by itself: `None` if all is well. Asking takes the error away.
+/// Source: connect(2), `EINPROGRESS`; socket(7), `SO_ERROR`.
+pub fn get_error(socket: &OwnedFd) -> Result<Option<Errno>> {
+    let error = getsockopt(socket, sockopt::SocketError)?;
+    Ok((error != 0).then(|| Errno::from_raw(error)))
 }
 
 /// How long close(2) waits until all has been sent; `None`: it does not, and the kernel goes on sending alone.
@@ -412,6 +431,14 @@ fn failed(name: &'static str) -> impl Fn(Errno) -> Error {
     move |errno| Error::Call { name, errno }
 }
 
+/// Any part of a microsecond is one, since none at all would be for ever.
+fn timeval(time: Duration) -> Result<nix::sys::time::TimeVal> {
+    let micros = time.as_nanos().div_ceil(1000);
+    let seconds =
+        i64::try_from(micros / 1_000_000).map_err(|_| failed("setsockopt")(Errno::EDOM))?;
+    Ok(nix::sys::time::TimeVal::new(seconds, (micros % 1_000_000) as i64))
+}
+
 /// The address in the kernel's form. Not a `SockaddrStorage`: its length would be 128 bytes
 /// whatever it holds, and the recording shows the length.
 fn sockaddr(addr: SocketAddr) -> Box<dyn SockaddrLike> {
@@ -555,6 +582,29 @@ mod tests {
         bind(&bound, ANY_PORT)?;
         let error = client(getsockname(&bound)?).unwrap_err();
         assert_eq!(error.to_string(), "connect: ECONNREFUSED: Connection refused");
+        Ok(())
+    }
+
+    #[test]
+    fn a_connect_that_does_not_wait_is_asked_later_what_became_of_it() -> Result<()> {
+        let bound = socket(AF_INET, SOCK_STREAM)?;
+        bind(&bound, ANY_PORT)?;
+        let client = socket(AF_INET, SOCK_STREAM)?;
+        set_nonblocking(&client, true)?;
+        let error = connect(&client, getsockname(&bound)?).unwrap_err();
+        assert_eq!(error.errno(), Some(Errno::EINPROGRESS));
+        let mut fds = [PollFd::new(client.as_fd(), PollFlags::POLLOUT)];
+        assert_eq!(poll(&mut fds, PollTimeout::NONE)?, 1);
+        assert_eq!(get_error(&client)?, Some(Errno::ECONNREFUSED));
+        assert_eq!(get_error(&client)?, None);
+        Ok(())
+    }
+
+    #[test]
+    fn the_shortest_time_is_not_for_ever() -> Result<()> {
+        let (listener, _) = listener()?;
+        set_recv_timeout(&listener, Duration::from_nanos(1))?;
+        assert_eq!(accept(&listener).unwrap_err().errno(), Some(Errno::EAGAIN));
         Ok(())
     }
 

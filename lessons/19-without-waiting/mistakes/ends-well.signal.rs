@@ -1,0 +1,64 @@
+//! A signal ends the wait, and with it the program.
+
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use kit::*;
+
+fn main() -> ExitCode {
+    finish(role_of(["client"]).and_then(|_| client()))
+}
+
+struct Port {
+    number: u16,
+    /// Until it is known what became of it.
+    sock: Option<OwnedFd>,
+    said: &'static str,
+}
+
+fn client() -> Result<()> {
+    let line = input("")?.unwrap_or_default();
+    let mut words = line.split_whitespace();
+    let host: Ipv4Addr = words.next().and_then(|ip| ip.parse().ok()).expect("an address");
+    let numbers = words.map(|port| port.parse().expect("a port"));
+
+    let deadline = Instant::now() + Duration::from_secs(1);
+    let mut ports = Vec::new();
+    for number in numbers {
+        let sock = socket(AF_INET, SOCK_STREAM)?;
+        set_nonblocking(&sock, true)?;
+        match connect(&sock, (host, number)) {
+            Err(error) if error.errno() == Some(Errno::EINPROGRESS) => {}
+            done => done?,
+        }
+        ports.push(Port { number, sock: Some(sock), said: "filtered" });
+    }
+    while wait(&ports, deadline)? {
+        for port in &mut ports {
+            let Some(sock) = &port.sock else { continue };
+            let mut fds = [PollFd::new(sock.as_fd(), PollFlags::POLLOUT)];
+            if poll(&mut fds, PollTimeout::ZERO)? == 1 {
+                port.said = if get_error(sock)?.is_none() { "open" } else { "closed" };
+                port.sock = None;
+            }
+        }
+    }
+    for port in ports {
+        println!("{} {}", port.number, port.said);
+    }
+    Ok(())
+}
+
+/// Waits until there is news of a port; false: the time is over, or nothing is open any more.
+fn wait(ports: &[Port], deadline: Instant) -> Result<bool> {
+    let socks = ports.iter().filter_map(|port| port.sock.as_ref());
+    let mut fds: Vec<_> = socks.map(|sock| PollFd::new(sock.as_fd(), PollFlags::POLLOUT)).collect();
+    if fds.is_empty() {
+        return Ok(false);
+    }
+    let left = deadline.saturating_duration_since(Instant::now());
+    let left = PollTimeout::try_from(left.as_micros().div_ceil(1000));
+    Ok(poll(&mut fds, left.unwrap_or(PollTimeout::MAX))? > 0)
+}

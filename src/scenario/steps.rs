@@ -99,9 +99,10 @@ impl Reader<'_> {
                     "split" => Pieces::Bytes,
                     "chunks" => Pieces::Random,
                     "glued" => Pieces::One,
+                    "first" => Pieces::First,
                     _ => {
                         return Err(
-                            self.wrong("a text, then `split`, `chunks`, `glued` or nothing")
+                            self.wrong("a text, then `split`, `chunks`, `glued`, `first` or nothing")
                         );
                     }
                 };
@@ -149,7 +150,7 @@ impl Reader<'_> {
                     }
                     "listen" => "a backlog",
                     "send" | "sendto" if call == "send" => {
-                        "a text, then `split`, `chunks`, `glued` or nothing"
+                        "a text, then `split`, `chunks`, `glued`, `first` or nothing"
                     }
                     "sendto" => "an address, or `_` for whoever sent the last datagram, and a text",
                     "shutdown" => "SHUT_RD, SHUT_WR or SHUT_RDWR",
@@ -222,7 +223,7 @@ impl Reader<'_> {
     }
 
     /// An address to connect to; its port is 0 where the kernel chose it: `127.0.0.2:_`.
-    fn dialled(&self, arg: &ArgPattern) -> Result<SockAddr, Error> {
+    fn dialled(&self, arg: &ArgPattern) -> Result<Address, Error> {
         match arg {
             ArgPattern::Addr { host, port: None } => {
                 self.address(&ArgPattern::Addr { host: host.clone(), port: Some("0".into()) })

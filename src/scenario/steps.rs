@@ -101,9 +101,8 @@ impl Reader<'_> {
                     "glued" => Pieces::One,
                     "first" => Pieces::First,
                     _ => {
-                        return Err(
-                            self.wrong("a text, then `split`, `chunks`, `glued`, `first` or nothing")
-                        );
+                        return Err(self
+                            .wrong("a text, then `split`, `chunks`, `glued`, `first` or nothing"));
                     }
                 };
                 Action::Send { text: self.some(text)?, how }

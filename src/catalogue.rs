@@ -319,6 +319,8 @@ pub struct Demo {
     pub roles: Vec<Role>,
     /// What the world does meanwhile, one step at each quiet moment: `server: stdin("hi")`, `A: connect(:9999)`.
     pub steps: Vec<Spanned<String>>,
+    /// The faults that its programs meet: `short-write`.
+    pub weather: Option<Spanned<String>>,
     /// The rows of the sources that can be seen in its recording: `S4.28`.
     pub shows: Vec<String>,
 }
@@ -703,6 +705,7 @@ impl Lesson {
             program: Spanned::new(0..0, "demo.rs".into()),
             roles: written.role.clone(),
             steps: written.demo.steps,
+            weather: None,
             shows: written.demo.shows,
         }];
         demos.extend(written.variant.into_iter().map(|it| Demo {
@@ -711,6 +714,7 @@ impl Lesson {
             program: it.program.unwrap_or_else(|| Spanned::new(0..0, "demo.rs".into())),
             roles: if it.role.is_empty() { written.role.clone() } else { it.role },
             steps: it.steps,
+            weather: it.weather,
             shows: it.shows,
         }));
         let mut lesson = Lesson {
@@ -1052,6 +1056,7 @@ struct WrittenVariant {
     role: Vec<Role>,
     #[serde(default)]
     steps: Vec<Spanned<String>>,
+    weather: Option<Spanned<String>>,
     #[serde(default)]
     shows: Vec<String>,
 }
@@ -1179,7 +1184,7 @@ hints   = ["…", "…", "…"]
     fn a_variant_has_the_lessons_roles_or_its_own() {
         let source = format!(
             "{PLAIN}[demo]\nsteps = ['server: stdin(\"hi\")']\n\
-             [[variant]]\nname = \"glued\"\nsays = \"S\"\n\
+             [[variant]]\nname = \"glued\"\nsays = \"S\"\nweather = \"eintr\"\n\
              [[variant]]\nname = \"alone\"\n[[variant.role]]\nname = \"client\"\n"
         );
         let lesson = parse(&source).unwrap();
@@ -1194,6 +1199,9 @@ hints   = ["…", "…", "…"]
                 told("timeline.alone", "client")
             ]
         );
+        let weather =
+            |variant| lesson.demo(variant).unwrap().weather.as_ref().map(Spanned::get_ref);
+        assert_eq!([weather(None), weather(Some("glued"))], [None, Some(&"eintr".to_owned())]);
         assert_eq!(lesson.demo_plan(lesson.demo(None).unwrap()).unwrap().unwrap().name, "demo");
         assert_eq!(
             lesson.demo_plan(lesson.demo(Some("glued")).unwrap()).unwrap().unwrap().name,

@@ -77,7 +77,8 @@ impl Recording {
         self.without_machine_facts() == other.without_machine_facts()
     }
 
-    /// The recording with `at`, `pid`, `tid`, `kernel`, `isolation` and `frames` blanked.
+    /// The recording with `at`, `pid`, `tid`, `kernel`, `isolation` and `frames` blanked, and of how much a buffer held
+    /// only whether it was more than [`MUCH`].
     pub fn without_machine_facts(&self) -> Recording {
         let mut bare = self.clone();
         bare.isolation = Isolation::default();
@@ -87,7 +88,27 @@ impl Recording {
         for event in &mut bare.events {
             (event.at, event.pid, event.tid) = (0, 0, 0);
         }
+        for (packet, of) in bare.packets.iter_mut().zip(&self.packets) {
+            if self.is_much(of) {
+                packet.len = TOO_MUCH;
+            }
+        }
+        for state in bare.looks.iter_mut().flat_map(|look| &mut look.sockets) {
+            for queue in [&mut state.receive_queue, &mut state.send_queue] {
+                // A FIN that has come is one more in the queue, and no byte.
+                *queue = (*queue).min(TOO_MUCH as u32 + 1);
+            }
+        }
         bare
+    }
+
+    /// Whether a packet's length says how much this machine's buffers hold: it is more than [`MUCH`], and not what a call
+    /// has sent whole.
+    pub fn is_much(&self, packet: &Packet) -> bool {
+        let cause = &packet.cause;
+        let at = self.events.binary_search_by_key(&cause.after, |event| event.seq).ok();
+        let sent = at.and_then(|at| self.events[at].ret).filter(|_| !cause.waiting);
+        packet.len > MUCH && sent.and_then(|sent| u64::try_from(sent).ok()) != Some(packet.len)
     }
 
     /// What of it a repository keeps: the same on every machine of its architecture, whoever recorded it and wherever.
@@ -526,6 +547,12 @@ pub struct Look {
     /// Those that stand otherwise than at the look before, or are new; those that are gone are `CLOSED`.
     pub sockets: Vec<SocketState>,
 }
+
+/// How many bytes a stream carries on every machine before the sender has to wait. Past that, how many there are at one
+/// moment is a fact of the machine.
+pub const MUCH: u64 = 32 * 1024;
+/// What stands for any number of bytes past [`MUCH`].
+pub const TOO_MUCH: u64 = MUCH + 1;
 
 /// One thing that went over the wire: a segment, or several with data in a row; a datagram; an answer of ICMP.
 ///

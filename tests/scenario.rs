@@ -338,6 +338,21 @@ fn a_mebibyte_comes_back_whole_though_neither_end_has_room_for_it() {
 }
 
 #[test]
+fn a_peer_that_sends_first_leaves_unread_what_would_make_room_for_it() {
+    let steps = [
+        "A: connect(:7000)",
+        "A: send(\"{binary:4194304}\", first)",
+        "A: shutdown(SHUT_WR)",
+        "A: recv(\"{binary:4194304}\")",
+        "A: recv() = 0",
+    ];
+    let program = need!(fixtures::c("echo_once")).to_string_lossy().into_owned();
+    let played = need!(run(vec![program], &steps)).play();
+    let unmet = "not all of its 4194304 bytes were taken: nobody reads them";
+    assert_eq!(played.unmet()[0], (2, unmet));
+}
+
+#[test]
 fn a_slow_reader_makes_the_writer_wait_and_lets_go_in_the_end() {
     let steps = [
         "A: slow()",

@@ -16,8 +16,8 @@ use crate::copy;
 use crate::error::{Error, Result};
 use crate::event::Recording;
 use crate::grade::{Cell, Grade, Graded, Judgement};
+use crate::play;
 use crate::play::check::Check as Checked;
-use crate::play::{self, Request};
 use crate::progress;
 use crate::render::{json, svg, text, verdict};
 use crate::timeline::timeline;
@@ -27,8 +27,7 @@ use super::Outcome;
 use super::output::{self, ColorChoice, Progress, say};
 use super::predict::played;
 use super::predictor::Predictor;
-use super::record::request;
-use super::run::{build, parts, scene, working_folder};
+use super::run::{build, demo_run, parts, working_folder};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -213,10 +212,7 @@ impl Audit {
 
     fn demo(&self, lesson: &Lesson, demo: &Demo, binary: &str) -> Result<Vec<String>> {
         let settings = tracer::Settings::default();
-        let request = Request {
-            scenario: scene(lesson, demo)?,
-            ..request(Some(lesson.name.clone()), parts(demo, binary), settings)
-        };
+        let request = demo_run(lesson, demo, parts(demo, binary), settings)?;
         let mut faults = Vec::new();
         for time in 1..=self.times.get() {
             let recording = play::play(&request, &mut |_| {})?;

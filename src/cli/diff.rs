@@ -19,8 +19,7 @@ use crate::{sandbox, tracer};
 use super::Outcome;
 use super::home::{Home, PackOption};
 use super::output::{self, ColorChoice, Linked, say, to_stdout};
-use super::record::request;
-use super::run::{build, build_shipped, parts, scene};
+use super::run::{build, build_shipped, demo_run, parts};
 use super::target::words;
 
 #[derive(Args)]
@@ -269,8 +268,7 @@ fn play(
     };
     let request = Request {
         sandbox: sandbox::Settings { confine: true, ..sandbox::Settings::default() },
-        scenario: scene(lesson, demo)?,
-        ..request(Some(lesson.name.clone()), roles, settings)
+        ..demo_run(lesson, demo, roles, settings)?
     };
     play::play(&request, &mut |_| {})
 }

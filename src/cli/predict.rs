@@ -9,7 +9,7 @@ use crate::book::{Asked, Played};
 use crate::catalogue::Lesson;
 use crate::error::{Error, Result};
 use crate::grade::{Ask, Judged, Truth};
-use crate::play::{self, Request};
+use crate::play;
 use crate::render::rows;
 use crate::render::text::Style;
 use crate::timeline::{Row, RowKind};
@@ -19,8 +19,7 @@ use super::Outcome;
 use super::answers::{self, Answers};
 use super::home::{Home, PackOption};
 use super::output::{ColorChoice, say, to_stdout, width};
-use super::record::request;
-use super::run::{build_shipped, parts, scene};
+use super::run::{build_shipped, demo_run, parts};
 
 /// How the questions are put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -93,10 +92,7 @@ pub fn played(
         }
         let binary = build_shipped(root, lesson, demo.program.as_ref(), color)?;
         let settings = tracer::Settings::default();
-        let request = Request {
-            scenario: scene(lesson, demo)?,
-            ..request(Some(lesson.name.clone()), parts(demo, &binary), settings)
-        };
+        let request = demo_run(lesson, demo, parts(demo, &binary), settings)?;
         let recording = play::play(&request, &mut |_| {})?;
         let (mut played, mut missing) = Played::of(lesson, variant, recording)?;
         played.asked.sort_by_key(|(_, step)| *step);

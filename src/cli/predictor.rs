@@ -15,8 +15,7 @@ use crate::timeline::{Timeline, timeline};
 use crate::tracer;
 
 use super::output::ColorChoice;
-use super::record::request;
-use super::run::{build_shipped, parts, scene};
+use super::run::{build_shipped, demo_run, parts};
 
 /// A lesson's questions, and what answers them.
 pub struct Predictor<'a> {
@@ -52,10 +51,7 @@ impl<'a> Predictor<'a> {
         let demo = asked.demo(None)?;
         let binary = build_shipped(catalogue.root(), asked, demo.program.as_ref(), color)?;
         let settings = tracer::Settings::default();
-        let demo = Request {
-            scenario: scene(asked, demo)?,
-            ..request(Some(asked.name.clone()), parts(demo, &binary), settings)
-        };
+        let demo = demo_run(asked, demo, parts(demo, &binary), settings)?;
         let path = Path::new("lessons").join(&lesson.name).join(recording.as_ref());
         let bytes = lesson.shipped(recording.as_ref())?.ok_or_else(|| {
             let why = format!("the lesson has no file `{}`", recording.as_ref());

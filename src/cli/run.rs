@@ -9,8 +9,9 @@ use crate::catalogue::{Demo, Lesson};
 use crate::copy;
 use crate::error::{Error, Result};
 use crate::pattern::CallPattern;
+use crate::play::check::weathers;
 use crate::play::{self, Begin, Input, Part, Request, Scene};
-use crate::tracer::launch::Streams;
+use crate::tracer::{self, launch::Streams};
 
 use super::Outcome;
 use super::home::{Home, PackOption};
@@ -44,11 +45,9 @@ impl Run {
         let lesson = home.find_one(&self.lesson)?;
         let demo = lesson.demo(self.variant.as_deref())?;
         check_starts(&lesson, demo)?;
-        let scene = scene(&lesson, demo)?;
         let binary = build(home.root(), &lesson, demo.program.as_ref(), color)?;
         let settings = self.recorder.settings(Streams::Own, false);
-        let request = request(Some(lesson.name.clone()), parts(demo, &binary), settings);
-        let request = Request { scenario: scene, ..request };
+        let request = demo_run(&lesson, demo, parts(demo, &binary), settings)?;
         let drawing = Drawing { sockets: self.sockets, ..self.drawing.clone() };
         let outcome = record(request, &drawing, color)?;
         if self.drawing.is_read() {
@@ -83,18 +82,26 @@ fn build_in(root: &Path, lesson: &Lesson, file: &str, color: ColorChoice) -> Res
     Ok(cargo::build(&program, color.into())?.to_string_lossy().into_owned())
 }
 
-/// Fails if a role waits for a pattern that cannot be read: before anything is built.
+/// Fails if a role waits for a pattern that cannot be read, or there is no such weather: before anything is built.
 fn check_starts(lesson: &Lesson, demo: &Demo) -> Result<()> {
     for after in demo.roles.iter().filter_map(|role| role.after.as_ref()) {
         let read = after.as_ref().parse::<CallPattern>();
         read.map_err(|error| lesson.error_at(after, error.to_string()))?;
     }
-    Ok(())
+    weathers(lesson, demo.weather.as_slice()).map(drop)
 }
 
-/// What the world does while a demo plays, if anything; its texts are always the same.
-pub fn scene(lesson: &Lesson, demo: &Demo) -> Result<Option<Scene>> {
-    Ok(lesson.demo_plan(demo)?.map(|plan| Scene { plan, seed: 1 }))
+/// A run of a demo by these programs, with what the world does meanwhile; its texts are always the same.
+pub fn demo_run(
+    lesson: &Lesson,
+    demo: &Demo,
+    roles: Vec<Part>,
+    settings: tracer::Settings,
+) -> Result<Request> {
+    let weather = weathers(lesson, demo.weather.as_slice())?.pop();
+    let scenario = lesson.demo_plan(demo)?.map(|plan| Scene { plan, seed: 1 });
+    let settings = tracer::Settings { weather, ..settings };
+    Ok(Request { scenario, ..request(Some(lesson.name.clone()), roles, settings) })
 }
 
 /// The demo's roles, each played by `binary` with the role's name as its argument.

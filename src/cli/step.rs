@@ -12,7 +12,7 @@ use clap::Args;
 use crate::error::Result;
 use crate::event::{Event, Reason, Recording, Schedule, Waiting};
 use crate::pattern::CallPattern;
-use crate::play::{self, Asked, Audience, Begin, Choice, Deed, Request, What};
+use crate::play::{self, Asked, Audience, Begin, Choice, Deed, What};
 use crate::render::rows;
 use crate::render::text::Style;
 use crate::timeline::{Row, RowKind, Timeline, timeline};
@@ -22,8 +22,8 @@ use super::Outcome;
 use super::answers::{Answer, Answers};
 use super::home::{Home, PackOption};
 use super::output::{ColorChoice, Drawing, Format, say, to_stderr};
-use super::record::{outcome, request};
-use super::run::{build, parts, scene};
+use super::record::outcome;
+use super::run::{build, demo_run, parts};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -54,12 +54,9 @@ impl Step {
         let home = Home::open(self.pack.pack.as_deref())?;
         let lesson = home.find_one(&self.lesson)?;
         let demo = lesson.demo(self.variant.as_deref())?;
-        let scene = scene(&lesson, demo)?;
         let binary = build(home.root(), &lesson, demo.program.as_ref(), color)?;
-        let usual = Request {
-            scenario: scene,
-            ..request(Some(lesson.name.clone()), parts(demo, &binary), tracer::Settings::default())
-        };
+        let settings = tracer::Settings::default();
+        let usual = demo_run(&lesson, demo, parts(demo, &binary), settings)?;
         let mut chosen = usual.clone();
         chosen.tracer.schedule = Schedule::Chosen;
         chosen.roles.iter_mut().for_each(|part| part.begin = Begin::AtOnce);

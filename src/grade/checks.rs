@@ -493,13 +493,15 @@ fn steps_met(run: &Run<'_>) -> Option<Found> {
     Some(told)
 }
 
-/// Where a peer got nothing since the program waited for that peer: who waits in which call, and which one is missing.
+/// Where a peer got nothing, or could not go on sending, since the program waited for that peer: who waits in which call,
+/// and which one is missing.
 fn each_waits_for_the_other(run: &Run<'_>, step: &Step) -> Option<String> {
     let (peer, call) = step.text.split_once(':')?;
     let call = call.trim();
     // For data, or for the end of it: every other answer is no business of a call of the program's.
     let (for_end, for_data) = (call == "recv() = 0", call.ends_with(')'));
-    if !call.starts_with("recv(") || !(for_end || for_data) {
+    let sends = call.starts_with("send(") && call.ends_with(", first)");
+    if !sends && (!call.starts_with("recv(") || !(for_end || for_data)) {
         return None;
     }
     let waits = |row: &&Row| {
@@ -512,12 +514,13 @@ fn each_waits_for_the_other(run: &Run<'_>, step: &Step) -> Option<String> {
     let row = run.timeline.rows.iter().find(waits)?;
     let other = run.recording.socket(run.peer_of(row.object?)?)?;
     let name = run.timeline.names.of(row.object?)?;
-    let waits_to_receive = Class::Recv.members().contains(&row.call.as_ref());
-    let wanted = match for_end {
-        true => format!("`close({name})` or `shutdown({name}, SHUT_WR)`"),
-        false => format!("`send({name}, ..)`"),
+    let awaited = if sends { Class::Send } else { Class::Recv };
+    let wanted = match (sends, for_end) {
+        (true, _) => format!("`recv({name}, ..)` meanwhile"),
+        (_, true) => format!("`close({name})` or `shutdown({name}, SHUT_WR)`"),
+        (_, false) => format!("`send({name}, ..)`"),
     };
-    (other.role == peer && waits_to_receive).then(|| {
+    (other.role == peer && awaited.members().contains(&row.call.as_ref())).then(|| {
         format!(
             ": `{}` waited in `{}({name})` (step {}) for {peer}, and {peer} for `{}`; wanted {wanted}",
             run.role, row.call, row.step, run.role

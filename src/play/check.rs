@@ -55,6 +55,17 @@ struct Cast {
     command: Vec<String>,
 }
 
+/// The weathers that a lesson names, in an exercise or a variant.
+///
+/// Fails with [`Error::Lesson`] if there is none of a name.
+pub fn weathers(lesson: &Lesson, names: &[toml::Spanned<String>]) -> Result<Vec<Weather>> {
+    let read = |name: &toml::Spanned<String>| {
+        let read = name.as_ref().parse();
+        read.map_err(|error: Error| lesson.error_at(name, error.to_string()))
+    };
+    names.iter().map(read).collect()
+}
+
 impl Check {
     /// All of a lesson: its scenarios, its rules, and the weathers of its exercise.
     ///
@@ -63,10 +74,6 @@ impl Check {
         let Some(graded) = &lesson.grades else {
             let why = format!("lesson {} has no exercise to check", lesson.name);
             return Err(Error::Usage { why, next: format!("lab run {}", lesson.number) });
-        };
-        let weather = |name: &toml::Spanned<String>| -> Result<Weather> {
-            let read = name.as_ref().parse();
-            read.map_err(|error: Error| lesson.error_at(name, error.to_string()))
         };
         let plans: Vec<Plan> =
             lesson.scenarios.iter().map(|it| lesson.plan(it)).collect::<Result<_>>()?;
@@ -84,7 +91,7 @@ impl Check {
             casts,
             rules: lesson.grading()?,
             plans,
-            weathers: lesson.exercise.weather.iter().map(weather).collect::<Result<_>>()?,
+            weathers: weathers(lesson, &lesson.exercise.weather)?,
             source: None,
             seed: 1,
             jobs: 1,

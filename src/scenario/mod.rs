@@ -10,7 +10,7 @@
 //! | step | what the world does |
 //! |---|---|
 //! | `A: connect(:9999)` | a peer connects; to `127.0.0.1:9999`, `[::1]:9999`, `@name` or `"/path"` as well; `:_` is the port where the program listens |
-//! | `A: send("{text}")` | sends it in one go; `, split` a byte at each quiet moment, `, chunks` pieces of random lengths |
+//! | `A: send("{text}")` | sends it in one go; `, split` a byte at each quiet moment, `, chunks` pieces of random lengths, `, first` reads nothing meanwhile |
 //! | `A: recv("欢迎")` | must have received exactly this by now; `..` stands for any bytes: `A: recv("b'", .., "'")` |
 //! | `A: recv() = 0` | must find this result, and no data: end of file, `= -1 ECONNRESET`, `= -1 EAGAIN` (nothing came) |
 //! | `A: shutdown(SHUT_WR)` `A: close()` `A: reset()` | ends its direction; closes what it talks on, else its listener; a real RST |
@@ -192,6 +192,8 @@ pub enum Pieces {
     Bytes,
     /// Of lengths that the seed chooses.
     Random,
+    /// One; and nothing is read until all of it is taken.
+    First,
 }
 
 /// What a call of a peer must return.
@@ -359,7 +361,7 @@ impl Script {
             let longest = if pieces.len() < MOMENTS { left } else { usize::MAX };
             let piece = match how {
                 _ if longest > left => left,
-                Pieces::One => left,
+                Pieces::One | Pieces::First => left,
                 Pieces::Bytes => 1,
                 Pieces::Random => {
                     texts.number(&format!("{at}/{}", pieces.len()), 1, left.clamp(1, 16) as u64)

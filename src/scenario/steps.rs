@@ -104,10 +104,10 @@ impl Reader<'_> {
                     "split" => Pieces::Bytes,
                     "chunks" => Pieces::Random,
                     "glued" => Pieces::One,
+                    "first" => Pieces::First,
                     _ => {
-                        return Err(
-                            self.wrong("a text, then `split`, `chunks`, `glued` or nothing")
-                        );
+                        return Err(self
+                            .wrong("a text, then `split`, `chunks`, `glued`, `first` or nothing"));
                     }
                 };
                 Action::Send { text: self.some(text)?, how }
@@ -155,7 +155,7 @@ impl Reader<'_> {
                     }
                     "listen" => "a backlog",
                     "send" | "sendto" if call == "send" => {
-                        "a text, then `split`, `chunks`, `glued` or nothing"
+                        "a text, then `split`, `chunks`, `glued`, `first` or nothing"
                     }
                     "sendto" => "an address, or `_` for whoever sent the last datagram, and a text",
                     "shutdown" => "SHUT_RD, SHUT_WR or SHUT_RDWR",

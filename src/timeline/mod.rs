@@ -596,6 +596,31 @@ mod tests {
     }
 
     #[test]
+    fn how_much_a_buffer_holds_is_told_only_where_a_call_has_sent_it_whole() {
+        let mut recording = sample::half_close();
+        let at = recording.packets.iter().position(|packet| packet.len > 0).unwrap();
+        let sent = recording.packets[at].cause.after;
+        recording.packets[at].len = 127_595;
+        let queues = recording.looks.iter_mut().flat_map(|look| &mut look.sockets);
+        queues.filter(|state| state.receive_queue > 0).for_each(|it| it.receive_queue = 127_595);
+        let told = |recording: &Recording| -> (Vec<String>, Vec<String>) {
+            let rows = timeline(recording).rows;
+            let arrows = rows.iter().flat_map(|row| &row.arrows).map(Arrow::label);
+            let changes = rows.iter().flat_map(|row| &row.changes).filter_map(Change::says);
+            (arrows.collect(), changes.collect())
+        };
+        let (arrows, changes) = told(&recording);
+        assert!(arrows.contains(&"over 32 KiB".into()), "{arrows:?}");
+        assert!(changes.iter().any(|it| it.ends_with("over 32 KiB to read")), "{changes:?}");
+        assert_eq!(told(&recording.without_machine_facts()), (arrows, changes));
+        let call = recording.events.iter_mut().find(|event| event.seq == sent).unwrap();
+        call.ret = Some(127_595);
+        let whole = told(&recording).0;
+        assert!(whole.contains(&"127595 bytes".into()), "{whole:?}");
+        assert_eq!(told(&recording.without_machine_facts()).0, whole);
+    }
+
+    #[test]
     fn a_call_that_waits_has_two_rows_and_the_second_names_the_first() {
         let timeline = timeline(&sample::one_shot());
         let waits = timeline.row(5).unwrap();

@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use super::{Names, Row, RowKind, Speaker};
-use crate::event::NAME_SERVER;
-use crate::event::{Cause, Event, Packet, Recording, SockAddr, SocketId, SocketState, What};
+use crate::event::{
+    Cause, Event, MUCH, NAME_SERVER, Packet, Recording, SockAddr, SocketId, SocketState, TOO_MUCH,
+    What,
+};
 
 /// A packet between two sockets; equal ones in a row are one with a count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub struct Arrow {
     pub from: Point,
     pub to: Point,
     pub what: What,
-    /// Bytes of the programs' data, in all.
+    /// Bytes of the programs' data; [`TOO_MUCH`] where how many is a fact of the machine.
     pub len: u64,
     pub count: u64,
     /// The places of the packets in the recording.
@@ -27,11 +29,11 @@ pub struct Arrow {
 impl Arrow {
     /// `SYN`, `6 bytes`, `6 bytes, FIN`, `0 bytes` of an empty datagram.
     pub fn label(&self) -> String {
-        let unit = if self.len == 1 { "byte" } else { "bytes" };
+        let bytes = told(self.len);
         let said = match (self.what, self.len) {
-            (What::Data | What::Datagram, len) => format!("{len} {unit}"),
+            (What::Data | What::Datagram, _) => bytes,
             (what, 0) => what.name().to_owned(),
-            (what, len) => format!("{len} {unit}, {}", what.name()),
+            (what, _) => format!("{bytes}, {}", what.name()),
         };
         if self.count > 1 { format!("{said} ×{}", self.count) } else { said }
     }
@@ -131,21 +133,19 @@ impl Change {
         if self.is_of_state() {
             said.push(now.state.clone());
         }
-        let to_read = |line: &SocketLine| line.to_read().unwrap_or(0);
+        let to_read = |line: &SocketLine| TOO_MUCH.min(line.to_read().unwrap_or(0).into());
         let read_before = self.before.as_ref().map_or(0, to_read);
         if to_read(now) > read_before {
-            let unit = if to_read(now) == 1 { "byte" } else { "bytes" };
-            said.push(format!("{} {unit} to read", to_read(now)));
+            said.push(format!("{} to read", told(to_read(now))));
         }
         if now.protocol == "udp"
             && now.receive_queue > self.before.as_ref().map_or(0, |it| it.receive_queue)
         {
             said.push("has a datagram".into());
         }
-        let sent = |line: &SocketLine| line.unacknowledged().unwrap_or(0);
+        let sent = |line: &SocketLine| TOO_MUCH.min(line.unacknowledged().unwrap_or(0).into());
         if sent(now) > self.before.as_ref().map_or(0, sent) {
-            let unit = if sent(now) == 1 { "byte" } else { "bytes" };
-            said.push(format!("{} {unit} unacknowledged", sent(now)));
+            said.push(format!("{} unacknowledged", told(sent(now))));
         }
         // That a listener or a datagram socket is closed its own row says.
         let is_told = |it: &SocketLine| it.state == "LISTEN" || it.protocol == "udp";
@@ -154,6 +154,15 @@ impl Change {
         }
         let queued = if now.holder == Holder::Queue { " (not accepted)" } else { "" };
         Some(format!("{} {}{queued}", now.name, said.join(", ")))
+    }
+}
+
+/// So many bytes in a buffer; past [`MUCH`] only that they are more.
+fn told(bytes: u64) -> String {
+    match bytes {
+        1 => "1 byte".into(),
+        TOO_MUCH => format!("over {} KiB", MUCH / 1024),
+        _ => format!("{bytes} bytes"),
     }
 }
 
@@ -445,7 +454,8 @@ impl<'a> Ends<'a> {
         let Packet { cause, source, target, what, len } = packet;
         let from = self.point(cause.after, *what, source, target, speaker);
         let to = self.point(cause.after, *what, target, source, speaker);
-        Arrow { from, to, what: *what, len: *len, count: 1, packets: vec![n] }
+        let len = if self.recording.is_much(packet) { TOO_MUCH } else { *len };
+        Arrow { from, to, what: *what, len, count: 1, packets: vec![n] }
     }
 
     fn line(&self, state: &SocketState, speaker: &mut Speaker<'_>) -> (Key, SocketLine) {

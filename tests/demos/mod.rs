@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use socket_lab::catalogue::{Demo, Lesson};
 use socket_lab::event::Recording;
+use socket_lab::play::check::weathers;
 use socket_lab::play::{Begin, Input, Part, Request, Scene};
 use socket_lab::render::json;
 use socket_lab::{sandbox, tracer};
@@ -62,7 +63,10 @@ pub fn played(
     let request = Request {
         lesson: Some(lesson.name.clone()),
         roles: parts.collect(),
-        tracer: tracer::Settings::default(),
+        tracer: tracer::Settings {
+            weather: weathers(lesson, demo.weather.as_slice()).unwrap().pop(),
+            ..tracer::Settings::default()
+        },
         sandbox: sandbox::Settings::default(),
         live: false,
         scenario: lesson.demo_plan(demo).unwrap().map(|plan| Scene { plan, seed: 1 }),

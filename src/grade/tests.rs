@@ -687,9 +687,9 @@ fn a_rule_about_another_program_of_the_run_tells_of_that_one() {
     s.listener(SERVER, 3, 9999);
     s.socket(again, "SOCK_STREAM", 3);
     s.exit(again, 1);
-    let finding = found(Expect::Call(pattern("again: bind(..) = 0")), &s.0).unwrap();
+    let finding = found(call("again: bind(..) = 0", None), &s.0).unwrap();
     assert!(finding.did.starts_with("`again` made 1 call and ended"), "{}", finding.did);
-    assert!(found(Expect::Call(pattern("client: bind(..) = 0")), &s.0).is_none(), "it is not here");
+    assert!(found(call("client: bind(..) = 0", None), &s.0).is_none(), "it is not here");
 }
 
 #[test]

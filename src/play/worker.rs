@@ -86,7 +86,7 @@ fn record(request: &Request, choices: Choices, teller: &mut Teller) -> Result<()
     let names = match name_server(request, &entered) {
         Ok(names) => names,
         // Where names lead elsewhere, nothing can be said of a program that looks them up.
-        Err(errno) if request.tracer.graded.is_some() => {
+        Err(errno) if request.tracer.limits.is_some() => {
             return Err(Error::System { doing: "give the run names of its own".into(), errno });
         }
         Err(errno) => {

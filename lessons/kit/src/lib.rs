@@ -142,6 +142,13 @@ pub fn recv(socket: &OwnedFd, buf: &mut [u8]) -> Result<usize> {
     sys::recv(socket.as_raw_fd(), buf, MsgFlags::empty()).map_err(failed("recv"))
 }
 
+/// Takes `buf.len()` bytes and waits until they are there; gives fewer if the stream ends before, or a signal comes.
+///
+/// With MSG_WAITALL. Source: recv(2).
+pub fn recv_waitall(socket: &OwnedFd, buf: &mut [u8]) -> Result<usize> {
+    sys::recv(socket.as_raw_fd(), buf, MsgFlags::MSG_WAITALL).map_err(failed("recv"))
+}
+
 /// Takes what there is to read of any descriptor, such as stdin; gives how many bytes. 0 is its end. Source: read(2).
 pub fn read(fd: impl AsFd, buf: &mut [u8]) -> Result<usize> {
     nix::unistd::read(fd, buf).map_err(failed("read"))

@@ -1,0 +1,41 @@
+//! It turns into text what a read brings, and looks for messages in the text.
+
+use std::io::{Read, Result, Write};
+use std::net::{TcpListener, TcpStream};
+
+const MOST: usize = 64 * 1024;
+
+fn main() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:7021")?;
+    loop {
+        let (conn, _) = listener.accept()?;
+        converse(conn)?;
+    }
+}
+
+fn converse(mut conn: TcpStream) -> Result<()> {
+    let mut come = String::new();
+    let mut buf = [0; 4096];
+    loop {
+        match conn.read(&mut buf)? {
+            0 if come.is_empty() => return Ok(()),
+            0 => return answer(&mut conn, "cut off"),
+            n => come.push_str(&String::from_utf8_lossy(&buf[..n])),
+        }
+        while let Some((length, rest)) = come.as_bytes().split_first_chunk() {
+            let length = u32::from_be_bytes(*length) as usize;
+            if length > MOST {
+                return answer(&mut conn, "too long");
+            }
+            let Some(message) = rest.get(..length) else { break };
+            let said = String::from_utf8_lossy(message).into_owned();
+            come = String::from_utf8_lossy(&rest[length..]).into_owned();
+            answer(&mut conn, &format!("{} {said}", said.chars().count()))?;
+        }
+    }
+}
+
+fn answer(conn: &mut TcpStream, said: &str) -> Result<()> {
+    let length = u32::try_from(said.len()).expect("no answer is so long");
+    conn.write_all(&[&length.to_be_bytes(), said.as_bytes()].concat())
+}

@@ -308,16 +308,17 @@ pub fn finish(done: Result<()>) -> ExitCode {
 ///
 /// Two calls: a write(2) of the prompt, and a read(2) unless an earlier one brought this line as well.
 pub fn input(prompt: &str) -> Result<Option<String>> {
-    let call = |name, error: std::io::Error| Error::Call {
-        name,
-        errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)),
-    };
     let mut stdout = std::io::stdout();
     let prompted = stdout.write_all(prompt.as_bytes()).and_then(|()| stdout.flush());
-    prompted.map_err(|error| call("write", error))?;
+    prompted.map_err(of_std("write"))?;
     let mut line = String::new();
-    let n = std::io::stdin().lock().read_line(&mut line).map_err(|error| call("read", error))?;
+    let n = std::io::stdin().lock().read_line(&mut line).map_err(of_std("read"))?;
     Ok((n > 0).then(|| line.trim_end_matches('\n').to_string()))
+}
+
+/// Names the call after which std's error came: `lines.read_line(&mut line).map_err(of_std("recv"))`.
+pub fn of_std(name: &'static str) -> impl Fn(std::io::Error) -> Error {
+    move |error| failed(name)(Errno::from_raw(error.raw_os_error().unwrap_or(0)))
 }
 
 /// The time in seconds since 1970, as Python's `time.time()`.

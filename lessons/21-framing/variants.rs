@@ -11,8 +11,14 @@ const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7021);
 
 fn main() -> ExitCode {
     finish(role_of(["one-recv", "decodes", "echoes", "asks"]).and_then(|role| match role {
-        "one-recv" => each_recv(|_, message| Ok(println!("{:?}", text(&message[4..])?))),
-        "decodes" => each_recv(|_, message| Ok(println!("{}", String::from_utf8_lossy(message)))),
+        "one-recv" => each_recv(|_, message| {
+            println!("{:?}", text(&message[4..])?);
+            Ok(())
+        }),
+        "decodes" => each_recv(|_, message| {
+            println!("{}", String::from_utf8_lossy(message));
+            Ok(())
+        }),
         "echoes" => each_recv(|conn, message| send(conn, message).map(drop)),
         _ => asks(),
     }))

@@ -19,6 +19,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
+use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind};
 use nix::sys::socket::{
     self as sys, Backlog, MsgFlags, SockFlag, SockaddrIn, SockaddrIn6, SockaddrLike,
     SockaddrStorage, sockopt,
@@ -47,6 +48,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// A system call failed.
     Call { name: &'static str, errno: Errno },
+    /// A name was not found: `EAI_NONAME`, and what the C library says of it.
+    Name { code: &'static str, text: String },
     /// What was to be printed is not UTF-8: how many bytes of it are.
     Text { valid: usize },
     /// The program was started without a role that it knows; it knows these.
@@ -58,7 +61,7 @@ impl Error {
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Error::Call { errno, .. } => Some(*errno),
-            Error::Text { .. } | Error::Usage { .. } => None,
+            Error::Name { .. } | Error::Text { .. } | Error::Usage { .. } => None,
         }
     }
 }
@@ -67,6 +70,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Call { name, errno } => write!(f, "{name}: {errno:?}: {}", errno.desc()),
+            Error::Name { code, text } => write!(f, "getaddrinfo: {code}: {text}"),
             Error::Text { valid } => write!(f, "the text is not UTF-8 after byte {valid}"),
             Error::Usage { program, roles } => {
                 let ways: Vec<_> = roles.iter().map(|role| format!("{program} {role}")).collect();
@@ -251,6 +255,30 @@ pub fn shutdown(socket: &OwnedFd, how: Shutdown) -> Result<()> {
 /// Gives the descriptor back. It is gone even if this fails. Source: close(2).
 pub fn close(fd: OwnedFd) -> Result<()> {
     nix::unistd::close(fd).map_err(failed("close"))
+}
+
+/// The addresses of a host, each with the port of a service, in the order in which they are to be tried.
+///
+/// No system call, but a function of the C library that makes as many as it needs: it reads files and asks name servers.
+/// Fails with an [`Error::Name`]. Source: getaddrinfo(3).
+pub fn getaddrinfo(host: &str, service: &str, type_: SockType) -> Result<Vec<SocketAddr>> {
+    let hints = AddrInfoHints { socktype: type_ as i32, ..AddrInfoHints::default() };
+    let found = dns_lookup::getaddrinfo(Some(host), Some(service), Some(hints));
+    let failed = |error: LookupError| {
+        let code = match error.kind() {
+            LookupErrorKind::NoName => "EAI_NONAME",
+            LookupErrorKind::NoData => "EAI_NODATA",
+            LookupErrorKind::Again => "EAI_AGAIN",
+            LookupErrorKind::Service => "EAI_SERVICE",
+            LookupErrorKind::Fail => "EAI_FAIL",
+            _ => "EAI_SYSTEM",
+        };
+        let text = std::io::Error::from(error).to_string();
+        let text = text.rsplit(": ").next().unwrap_or_default().to_owned();
+        Error::Name { code, text }
+    };
+    // An address of a family that std does not know is none that could be tried.
+    Ok(found.map_err(failed)?.flatten().map(|candidate| candidate.sockaddr).collect())
 }
 
 /// Which side of the lesson this process plays.
@@ -473,6 +501,18 @@ mod tests {
         assert_eq!(get_protocol(&socket_of(AF_INET, SOCK_STREAM, IPPROTO_TCP)?)?, IPPROTO_TCP);
         let error = socket_of(AF_INET, SOCK_STREAM, IPPROTO_UDP).unwrap_err();
         assert_eq!(error.errno(), Some(Errno::EPROTONOSUPPORT));
+        Ok(())
+    }
+
+    #[test]
+    fn a_numeric_name_is_its_own_address_and_a_wrong_one_is_told() -> Result<()> {
+        assert_eq!(
+            getaddrinfo("127.0.0.9", "7", SOCK_STREAM)?,
+            [(Ipv4Addr::new(127, 0, 0, 9), 7).into()]
+        );
+        let error = getaddrinfo("127.0.0.9", "no such service", SOCK_STREAM).unwrap_err();
+        assert_eq!(error.errno(), None);
+        assert!(error.to_string().starts_with("getaddrinfo: EAI_SERVICE: "), "{error}");
         Ok(())
     }
 

@@ -41,8 +41,7 @@ fn client() -> Result<()> {
         println!("candidate {addr}");
     }
 
-    let (sock, addr) = first_that_answers(&candidates)?;
-    println!("connected to {addr}");
+    let sock = first_that_answers(&candidates)?;
     let mut buf = [0; 1024];
     let n = recv(&sock, &mut buf)?;
     println!("{}", text(&buf[..n])?);
@@ -50,17 +49,22 @@ fn client() -> Result<()> {
 }
 
 /// The first candidate that answers, connected; if none does, the last error.
-fn first_that_answers(candidates: &[SocketAddr]) -> Result<(OwnedFd, SocketAddr)> {
-    let mut failed = Error::Call { name: "connect", errno: Errno::EADDRNOTAVAIL };
+fn first_that_answers(candidates: &[SocketAddr]) -> Result<OwnedFd> {
+    let mut failed = None;
     for addr in candidates {
         // Each has a family of its own, and a socket is of one family.
-        let sock = socket(if addr.is_ipv4() { AF_INET } else { AF_INET6 }, SOCK_STREAM)?;
+        let family = if addr.is_ipv4() { AF_INET } else { AF_INET6 };
+        let sock = socket(family, SOCK_STREAM)?;
         match connect(&sock, *addr) {
-            Ok(()) => return Ok((sock, *addr)),
-            Err(error) => failed = error,
+            Ok(()) => {
+                println!("connected to {addr}");
+                return Ok(sock);
+            }
+            Err(error) => failed = Some(error),
         }
-        // A socket that could not connect is good for nothing, and still open.
+        // A socket that could not connect is good for nothing, and open.
         close(sock)?;
     }
-    Err(failed)
+    // Where there is no candidate, getaddrinfo has failed.
+    Err(failed.expect("a candidate"))
 }

@@ -91,6 +91,7 @@ fn protocol(name: &CStr) -> Option<i32> {
 }
 
 // gethostbyname(3) knows IPv4 only and is out of use since there is getaddrinfo; libc does not declare it any more.
+// SAFETY: as netdb.h declares them; socklen_t is u32.
 unsafe extern "C" {
     fn gethostbyname(name: *const libc::c_char) -> *const libc::hostent;
     fn gethostbyaddr(addr: *const u8, len: u32, type_: i32) -> *const libc::hostent;

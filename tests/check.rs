@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 mod busy;
 mod deny;
 #[path = "recorder/support/fixtures.rs"]
+#[allow(dead_code, reason = "the recorder's tests need more of it")]
 mod fixtures;
 
 use busy::Busy;

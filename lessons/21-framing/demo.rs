@@ -50,10 +50,13 @@ fn client() -> Result<()> {
     let mut come = Vec::new();
     for _ in messages {
         let reply = loop {
-            match take(&mut come)? {
-                Some(reply) => break reply,
-                None => more(&sock, &mut come)?,
-            };
+            if let Some(reply) = take(&mut come)? {
+                break reply;
+            }
+            // The end of the stream is not the end of a message.
+            if !more(&sock, &mut come)? {
+                return Err(Error::Call { name: "recv", errno: Errno::EPROTO });
+            }
         };
         println!("{}", text(&reply)?);
     }

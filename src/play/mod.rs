@@ -1,7 +1,7 @@
 //! One run from end to end: programs → [`Recording`]. The only place where effects meet.
 //!
 //! ```text
-//! lab                             worker (the same program, started anew)
+//! lab                             worker (a copy of the lab, or the lab started anew)
 //!  play() ── request, a line ───→  enter the sandbox → pid 1 → tracer.next_step() …
 //!         ←── told, line by line ─  isolation, events, end
 //!         ── choice, a line ────→  where the order is chosen: an answer to each `ask` that is told
@@ -324,6 +324,9 @@ impl Part {
         Role { name: self.name.clone(), command: self.command.clone(), ends: self.ends }
     }
 }
+
+/// What could not be done where a scenario's names cannot be laid over the machine's.
+pub const GIVE_NAMES: &str = "give the run names of its own";
 
 /// A worker, and the ends of the pipes to it.
 struct Started {

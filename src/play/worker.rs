@@ -87,7 +87,7 @@ fn record(request: &Request, choices: Choices, teller: &mut Teller) -> Result<()
         Ok(names) => names,
         // Where names lead elsewhere, nothing can be said of a program that looks them up.
         Err(errno) if request.tracer.limits.is_some() => {
-            return Err(Error::System { doing: "give the run names of its own".into(), errno });
+            return Err(Error::System { doing: super::GIVE_NAMES.into(), errno });
         }
         Err(errno) => {
             entered.isolation.lacking.push(format!("names: {errno:?}"));

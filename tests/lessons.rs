@@ -389,7 +389,10 @@ fn facts(text: &str, recording: &Recording) -> Vec<String> {
     for word in text.split(|c: char| !c.is_ascii_alphanumeric()) {
         let Ok(number) = word.parse::<i32>() else { continue };
         // The kernel's usual choice of source ports (ip(7), ip_local_port_range). A power of two is a size.
-        let port = (32768..=60999).contains(&number) && number & (number - 1) != 0;
+        let port = (32768..=60999).contains(&number)
+            && number & (number - 1) != 0
+            // The beginning of a longer one, where the line is full.
+            && !text.contains(&format!("{word}…"));
         // Below that it may be anything: in a namespace of their own processes count from 1.
         let pid =
             number > 300 && recording.events.iter().any(|it| [it.pid, it.tid].contains(&number));

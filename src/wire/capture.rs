@@ -267,6 +267,10 @@ impl Flows {
         if rst {
             return Some((What::Rst, 0));
         }
+        // It only acknowledges. Its number may be ahead of what was seen, where two processors send, and says nothing.
+        if len == 0 && !syn && !fin {
+            return None;
+        }
         let flow = (source.clone(), target.clone());
         // SYN and FIN take a number each. RFC 9293, 3.4.
         let end = seq.wrapping_add(len).wrapping_add(u32::from(syn)).wrapping_add(u32::from(fin));
@@ -326,6 +330,7 @@ mod tests {
         assert_eq!(news(tcp(0, 6)), None);
         assert_eq!(news(tcp(3, 6)), Some((What::Data, 3)), "half of it is new");
         assert_eq!(news(tcp(8, 0)), None, "a probe whether somebody is there");
+        assert_eq!(news(tcp(15, 0)), None, "what it comes after was not seen yet");
         assert_eq!(news(fin(9, 1)), Some((What::Fin, 1)));
         assert_eq!(news(fin(9, 1)), None);
         let again = Segment::Tcp { seq: 77, syn: true, ack: false, fin: false, rst: false, len: 0 };

@@ -32,8 +32,7 @@ fn server() -> Result<()> {
         while let Some(message) = take(&mut come)? {
             let said = text(&message)?;
             println!("{said}");
-            let answer = format!("{} {said}", said.chars().count());
-            send_all(&conn, &framed(&answer))?;
+            send_all(&conn, &framed(&format!("{} {said}", said.chars().count())))?;
         }
     }
     close(conn)?;

@@ -32,7 +32,8 @@ fn server() -> Result<()> {
         while let Some(message) = take(&mut come)? {
             let said = text(&message)?;
             println!("{said}");
-            send_all(&conn, &framed(&format!("{} {said}", said.chars().count())))?;
+            let answer = format!("{} {said}", said.chars().count());
+            send_all(&conn, &framed(&answer))?;
         }
     }
     close(conn)?;
@@ -49,12 +50,11 @@ fn client() -> Result<()> {
     let mut come = Vec::new();
     for _ in messages {
         let reply = loop {
-            if let Some(reply) = take(&mut come)? {
-                break reply;
-            }
-            // The end of the stream is not the end of a message.
-            if !more(&sock, &mut come)? {
-                return Err(Error::Call { name: "recv", errno: Errno::EPROTO });
+            match take(&mut come)? {
+                Some(reply) => break reply,
+                None if more(&sock, &mut come)? => {}
+                // The end of the stream is not the end of a message.
+                None => return Err(Error::Call { name: "recv", errno: Errno::EPROTO }),
             }
         };
         println!("{}", text(&reply)?);

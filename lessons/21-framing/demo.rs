@@ -25,7 +25,6 @@ fn server() -> Result<()> {
     bind(&listener, ADDRESS)?;
     listen(&listener, 5)?;
     let (conn, _) = accept(&listener)?;
-
     let mut come = Vec::new();
     while more(&conn, &mut come)? {
         // One recv may have brought three messages, or a part of one.
@@ -46,20 +45,24 @@ fn client() -> Result<()> {
     // A list has no bytes of its own. JSON gives it some, the same everywhere.
     let messages = ["你好", r#"["list", 3, null]"#, ""];
     send_all(&sock, &messages.map(framed).concat())?;
-
     let mut come = Vec::new();
     for _ in messages {
-        let reply = loop {
-            match take(&mut come)? {
-                Some(reply) => break reply,
-                None if more(&sock, &mut come)? => {}
-                // The end of the stream is not the end of a message.
-                None => return Err(Error::Call { name: "recv", errno: Errno::EPROTO }),
-            }
-        };
-        println!("{}", text(&reply)?);
+        println!("{}", text(&receive(&sock, &mut come)?)?);
     }
     close(sock)
+}
+
+/// The next message, however many recvs it takes.
+fn receive(conn: &OwnedFd, come: &mut Vec<u8>) -> Result<Vec<u8>> {
+    let cut_off = Error::Call { name: "recv", errno: Errno::EPROTO };
+    loop {
+        match take(come)? {
+            Some(message) => return Ok(message),
+            None if more(conn, come)? => {}
+            // The end of the stream is not the end of a message.
+            None => return Err(cut_off),
+        }
+    }
 }
 
 /// Adds what one recv brings; false: that is the end of the stream.
@@ -80,11 +83,8 @@ fn take(come: &mut Vec<u8>) -> Result<Option<Vec<u8>>> {
     if length > MOST {
         return Err(Error::Call { name: "take", errno: Errno::EMSGSIZE });
     }
-    if rest.len() < length {
-        return Ok(None);
-    }
-    come.drain(..4);
-    Ok(Some(come.drain(..length).collect()))
+    let is_whole = rest.len() >= length;
+    Ok(is_whole.then(|| come.drain(..4 + length).skip(4).collect()))
 }
 
 fn framed(message: &str) -> Vec<u8> {

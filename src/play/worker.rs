@@ -83,17 +83,9 @@ fn record(request: &Request, choices: Choices, teller: &mut Teller) -> Result<()
     let _turn = if entered.has_network() { None } else { Some(sandbox::lock_machine()?) };
     sandbox::fork_init(&entered)?;
     sandbox::furnish(&mut entered);
-    let names = match name_server(request, &entered) {
-        Ok(names) => names,
-        // Where names lead elsewhere, nothing can be said of a program that looks them up.
-        Err(errno) if request.tracer.limits.is_some() => {
-            return Err(Error::System { doing: super::GIVE_NAMES.into(), errno });
-        }
-        Err(errno) => {
-            entered.isolation.lacking.push(format!("names: {errno:?}"));
-            None
-        }
-    };
+    // Where names lead elsewhere, nothing can be said of a program that looks them up.
+    let names = name_server(request, &entered)
+        .map_err(|errno| Error::System { doing: super::GIVE_NAMES.into(), errno })?;
     let mut confinement = request.sandbox.confine.then(|| sandbox::confine(&mut entered));
     tracer::catch_signals();
     let settings =

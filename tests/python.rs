@@ -134,6 +134,11 @@ fn a_lessons_program_and_its_twin_in_python_understand_each_other() {
         }
         let Some(ours) = demo(root, &lesson) else { return skipped("nothing can be traced here") };
         let plain = played(&lesson, |_| ours.clone());
+        if !plain.isolation.lacking.is_empty() {
+            return skipped(
+                "the programs print the ports of their clients, and here the machine chooses them",
+            );
+        }
         for swapped in ["server", "client"] {
             let command = |role: &str| {
                 let twin = fixtures::source("twins.py").display().to_string();

@@ -10,10 +10,11 @@
 //! - An [`Error`] names its call: `bind: EADDRINUSE: Address already in use`.
 //! - [`py_repr`] and [`py_addr`] write bytes and addresses as the Python programs did.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 use std::fmt::{self, Write as _};
-use std::io::{BufRead as _, Write as _};
+use std::io::{BufRead as _, IoSlice, IoSliceMut, Write as _};
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
@@ -24,15 +25,22 @@ use nix::sys::socket::{
     self as sys, Backlog, MsgFlags, SockFlag, SockaddrIn, SockaddrIn6, SockaddrLike,
     SockaddrStorage,
 };
+use nix::unistd::ForkResult;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags,
+};
 
 pub use nix::errno::Errno;
 pub use nix::poll::{PollFd, PollFlags, PollTimeout};
 pub use nix::sys::socket::{AddressFamily, Shutdown, SockProtocol, SockType, sockopt};
+pub use nix::unistd::Pid;
 pub use std::os::fd::OwnedFd;
 
 // The manual pages' names, so that a lesson reads like them.
 pub const AF_INET: AddressFamily = AddressFamily::Inet;
 pub const AF_INET6: AddressFamily = AddressFamily::Inet6;
+pub const AF_UNIX: AddressFamily = AddressFamily::Unix;
 pub const SOCK_STREAM: SockType = SockType::Stream;
 pub const SOCK_DGRAM: SockType = SockType::Datagram;
 pub const IPPROTO_TCP: SockProtocol = SockProtocol::Tcp;
@@ -94,6 +102,11 @@ pub fn socket_of(
     protocol: SockProtocol,
 ) -> Result<OwnedFd> {
     sys::socket(domain, type_, SockFlag::empty(), protocol).map_err(failed("socket"))
+}
+
+/// Makes two sockets that are connected with each other and have no names: no flags. Source: socketpair(2).
+pub fn socketpair(domain: AddressFamily, type_: SockType) -> Result<(OwnedFd, OwnedFd)> {
+    sys::socketpair(domain, type_, None, SockFlag::empty()).map_err(failed("socketpair"))
 }
 
 /// Gives a socket its own address; port 0 lets the kernel choose one.
@@ -179,6 +192,66 @@ pub fn recvfrom(socket: &OwnedFd, buf: &mut [u8]) -> Result<(usize, SocketAddr)>
         sys::recvfrom::<SockaddrStorage>(socket.as_raw_fd(), buf).map_err(failed("recvfrom"))?;
     let addr = addr.ok_or(Errno::EAFNOSUPPORT).and_then(inet).map_err(failed("recvfrom"))?;
     Ok((n, addr))
+}
+
+/// Sends `bytes`, at least one, and with them descriptors of what `fds` refer to; gives how many bytes it took.
+///
+/// Until they are received the message itself keeps those open. Source: sendmsg(2), unix(7), `SCM_RIGHTS`.
+pub fn sendmsg(socket: &OwnedFd, bytes: &[u8], fds: &[&OwnedFd]) -> Result<usize> {
+    let fds: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
+    let rights = SendAncillaryMessage::ScmRights(&fds);
+    let mut room = vec![MaybeUninit::uninit(); rights.size()];
+    let mut control = SendAncillaryBuffer::new(&mut room);
+    // There is room for it: it was asked how much it takes.
+    control.push(rights);
+    rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut control, SendFlags::empty())
+        .map_err(|errno| failed("sendmsg")(Errno::from_raw(errno.raw_os_error())))
+}
+
+/// Takes bytes as [`recv`] does, and the descriptors that came with them, at most `most`; an exec will close those.
+///
+/// Fails with `EMSGSIZE` if there was no room for all of them: the kernel has closed the others, and what was taken is
+/// closed here. Source: recvmsg(2), `MSG_CMSG_CLOEXEC`, `MSG_CTRUNC`.
+pub fn recvmsg(socket: &OwnedFd, buf: &mut [u8], most: usize) -> Result<(usize, Vec<OwnedFd>)> {
+    let mut room = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(most))];
+    let mut control = RecvAncillaryBuffer::new(&mut room);
+    let iov = &mut [IoSliceMut::new(buf)];
+    let message = rustix::net::recvmsg(socket, iov, &mut control, RecvFlags::CMSG_CLOEXEC)
+        .map_err(|errno| failed("recvmsg")(Errno::from_raw(errno.raw_os_error())))?;
+    let rights = control.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+        _ => None,
+    });
+    let fds = rights.flatten().collect();
+    match message.flags.contains(ReturnFlags::CTRUNC) {
+        true => Err(failed("recvmsg")(Errno::EMSGSIZE)),
+        false => Ok((message.bytes, fds)),
+    }
+}
+
+/// A second descriptor, the lowest free number, for the same open file description. Source: dup(2).
+pub fn dup(fd: &OwnedFd) -> Result<OwnedFd> {
+    rustix::io::dup(fd).map_err(|errno| failed("dup")(Errno::from_raw(errno.raw_os_error())))
+}
+
+/// Makes a copy of this process, with copies of all its descriptors. Gives the child's number, and `None` to the child.
+///
+/// # Safety
+///
+/// No other thread may run: the child has only the one that forked, and a lock that another one held is held for ever.
+/// Source: fork(2).
+#[allow(unsafe_code)]
+pub unsafe fn fork() -> Result<Option<Pid>> {
+    // SAFETY: as the caller promises.
+    match unsafe { nix::unistd::fork() }.map_err(failed("fork"))? {
+        ForkResult::Parent { child } => Ok(Some(child)),
+        ForkResult::Child => Ok(None),
+    }
+}
+
+/// Waits until a child has ended; how, it does not say. Source: waitpid(2).
+pub fn waitpid(child: Pid) -> Result<()> {
+    nix::sys::wait::waitpid(child, None).map(drop).map_err(failed("waitpid"))
 }
 
 /// Sets an option, one of [`sockopt`]; the level is the option's: the socket's own, IP, TCP. Source: setsockopt(2).

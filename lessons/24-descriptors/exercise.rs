@@ -1,9 +1,14 @@
-//! Lesson 24 - passing descriptors
+//! Exercise 24 - passing descriptors
 //!
-//! Two processes with a pair of sockets between them. The parent takes a
-//! connection and passes it on; the worker, who never called accept, answers
-//! it. A stream ends when nobody has a descriptor of it any more, and fork(2)
-//! copies them all. So each process closes what it does not use.
+//! A house with tables. Each line on the parent's stdin is a number: so many
+//! clients sit down at the next table. The parent accepts them and passes them
+//! to the worker. The worker hears a name from each, tells all of them the
+//! names, `ada bob` and a newline, and hangs up. At the end of stdin the house
+//! closes. Copies of descriptors are left in the wrong hands, and large tables
+//! do not fit through the door.
+//!
+//! `lab check 24` runs it and plays the clients. To do that yourself, run it
+//! with `server`, type `2`, and call `nc 127.0.0.1 7024` in two other shells.
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -13,59 +18,50 @@ use kit::*;
 const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7024);
 
 fn main() -> ExitCode {
-    finish(role().and_then(|role| match role {
-        Role::Server => server(),
-        Role::Client => client(),
-    }))
+    only_server(server)
 }
 
 fn server() -> Result<()> {
+    // TODO: A client finds the end when the worker has closed its connection.
+    // The worker finds the end when the parent has closed its socket of the
+    // pair; then it ends, and so does the parent. A table has up to ten seats.
     let (parents, workers) = socketpair(AF_UNIX, SOCK_STREAM)?;
     // SAFETY: there is no other thread that the child would lack.
     let Some(worker) = (unsafe { fork() })? else {
-        // The child has copies of both ends. With the parent's end in its
-        // own hands it would never find the end of the stream.
-        close(parents)?;
-        return work(workers);
+        return work(&workers);
     };
-    close(workers)?;
 
     let listener = socket(AF_INET, SOCK_STREAM)?;
     bind(&listener, ADDRESS)?;
-    listen(&listener, 5)?;
-    let (conn, _) = accept(&listener)?;
-    // One byte to go with it: a stream carries no message without any.
-    sendmsg(&parents, b"!", &[&conn])?;
-    // The message holds the connection now. Our copy would keep it open.
-    close(conn)?;
-    close(listener)?;
-
+    listen(&listener, 10)?;
+    let mut passed = Vec::new();
+    while let Some(line) = input("how many? ")? {
+        let first = passed.len();
+        for _ in 0..line.parse().unwrap_or(0) {
+            passed.push(accept(&listener)?.0);
+        }
+        let table: Vec<_> = passed[first..].iter().collect();
+        sendmsg(&parents, b"!", &table)?;
+    }
     close(parents)?;
     waitpid(worker)
 }
 
-fn work(workers: OwnedFd) -> Result<()> {
+fn work(workers: &OwnedFd) -> Result<()> {
     loop {
-        let (n, conns) = recvmsg(&workers, &mut [0; 1], 1)?;
+        let (n, table) = recvmsg(workers, &mut [0; 1], 2)?;
         if n == 0 {
-            return close(workers);
+            return Ok(());
         }
-        for conn in conns {
+        let mut names = Vec::new();
+        for conn in &table {
             let mut buf = [0; 1024];
-            let n = recv(&conn, &mut buf)?;
-            send(&conn, format!("worker: {}", text(&buf[..n])?).as_bytes())?;
+            let n = recv(conn, &mut buf)?;
+            names.push(text(&buf[..n])?.trim_end().to_owned());
+        }
+        for conn in table {
+            send(&conn, format!("{}\n", names.join(" ")).as_bytes())?;
             close(conn)?;
         }
     }
-}
-
-fn client() -> Result<()> {
-    let sock = socket(AF_INET, SOCK_STREAM)?;
-    connect(&sock, ADDRESS)?;
-    send(&sock, b"hello")?;
-    let mut buf = [0; 1024];
-    let n = recv(&sock, &mut buf)?;
-    println!("{}", text(&buf[..n])?);
-    recv(&sock, &mut buf)?;
-    close(sock)
 }

@@ -1,71 +1,90 @@
-//! Lesson 24 - passing descriptors
+//! Lesson 24's other ways: copies that are kept, inherited, or made on purpose.
 //!
-//! Two processes with a pair of sockets between them. The parent takes a
-//! connection and passes it on; the worker, who never called accept, answers
-//! it. A stream ends when nobody has a descriptor of it any more, and fork(2)
-//! copies them all. So each process closes what it does not use.
+//! `lab run 24 --variant NAME` plays them; the variants' names and what they show stand in lesson.toml.
 
 use std::net::Ipv4Addr;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use kit::*;
 
 const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7024);
 
 fn main() -> ExitCode {
-    finish(role().and_then(|role| match role {
-        Role::Server => server(),
-        Role::Client => client(),
+    let roles = ["both-ends", "keeps-it", "two-numbers", "leaks", "leaks-not", "idle"];
+    finish(role_of(roles).and_then(|role| match role {
+        "both-ends" => both_ends(),
+        "keeps-it" => keeps_it(),
+        "two-numbers" => two_numbers(),
+        "leaks" => start_another(listening()?),
+        "leaks-not" => {
+            let listener = listening()?;
+            set_cloexec(&listener, true)?;
+            start_another(listener)
+        }
+        // Another program: it knows nothing of sockets.
+        _ => read(std::io::stdin(), &mut [0; 1]).map(drop),
     }))
 }
 
-fn server() -> Result<()> {
+/// The child waits for an end that it holds itself.
+fn both_ends() -> Result<()> {
     let (parents, workers) = socketpair(AF_UNIX, SOCK_STREAM)?;
     // SAFETY: there is no other thread that the child would lack.
     let Some(worker) = (unsafe { fork() })? else {
-        // The child has copies of both ends. With the parent's end in its
-        // own hands it would never find the end of the stream.
-        close(parents)?;
-        return work(workers);
+        recvmsg(&workers, &mut [0; 1], 1)?;
+        return close(workers);
     };
     close(workers)?;
-
-    let listener = socket(AF_INET, SOCK_STREAM)?;
-    bind(&listener, ADDRESS)?;
-    listen(&listener, 5)?;
-    let (conn, _) = accept(&listener)?;
-    // One byte to go with it: a stream carries no message without any.
-    sendmsg(&parents, b"!", &[&conn])?;
-    // The message holds the connection now. Our copy would keep it open.
-    close(conn)?;
-    close(listener)?;
-
     close(parents)?;
     waitpid(worker)
 }
 
-fn work(workers: OwnedFd) -> Result<()> {
-    loop {
-        let (n, conns) = recvmsg(&workers, &mut [0; 1], 1)?;
-        if n == 0 {
-            return close(workers);
-        }
+/// The worker closes the connection, and the client does not learn of it.
+fn keeps_it() -> Result<()> {
+    let (parents, workers) = socketpair(AF_UNIX, SOCK_STREAM)?;
+    // SAFETY: there is no other thread that the child would lack.
+    let Some(worker) = (unsafe { fork() })? else {
+        close(parents)?;
+        let (_, conns) = recvmsg(&workers, &mut [0; 1], 1)?;
         for conn in conns {
-            let mut buf = [0; 1024];
-            let n = recv(&conn, &mut buf)?;
-            send(&conn, format!("worker: {}", text(&buf[..n])?).as_bytes())?;
+            send(&conn, b"goodbye")?;
             close(conn)?;
         }
-    }
+        return close(workers);
+    };
+    close(workers)?;
+    let listener = listening()?;
+    let (conn, _) = accept(&listener)?;
+    sendmsg(&parents, b"!", &[&conn])?;
+    waitpid(worker)?;
+    read(std::io::stdin(), &mut [0; 1024])?;
+    close(conn)
 }
 
-fn client() -> Result<()> {
-    let sock = socket(AF_INET, SOCK_STREAM)?;
-    connect(&sock, ADDRESS)?;
-    send(&sock, b"hello")?;
-    let mut buf = [0; 1024];
-    let n = recv(&sock, &mut buf)?;
-    println!("{}", text(&buf[..n])?);
-    recv(&sock, &mut buf)?;
-    close(sock)
+/// What belongs to the socket is the same through both numbers.
+fn two_numbers() -> Result<()> {
+    let listener = listening()?;
+    let (conn, _) = accept(&listener)?;
+    let copy = dup(&conn)?;
+    set_nonblocking(&conn, true)?;
+    if recv(&copy, &mut [0; 1]).is_err_and(|error| error.errno() != Some(Errno::EAGAIN)) {
+        println!("the copy has flags of its own");
+    }
+    close(conn)?;
+    send(&copy, b"still here")?;
+    close(copy)
+}
+
+fn start_another(listener: OwnedFd) -> Result<()> {
+    let mut another =
+        Command::new("/proc/self/exe").arg("idle").spawn().map_err(of_std("execve"))?;
+    close(listener)?;
+    another.wait().map(drop).map_err(of_std("waitpid"))
+}
+
+fn listening() -> Result<OwnedFd> {
+    let listener = socket(AF_INET, SOCK_STREAM)?;
+    bind(&listener, ADDRESS)?;
+    listen(&listener, 5)?;
+    Ok(listener)
 }

@@ -26,6 +26,7 @@ use nix::sys::socket::{
     SockaddrStorage,
 };
 use nix::unistd::ForkResult;
+use rustix::io::FdFlags;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags,
@@ -232,6 +233,13 @@ pub fn recvmsg(socket: &OwnedFd, buf: &mut [u8], most: usize) -> Result<(usize, 
 /// A second descriptor, the lowest free number, for the same open file description. Source: dup(2).
 pub fn dup(fd: &OwnedFd) -> Result<OwnedFd> {
     rustix::io::dup(fd).map_err(|errno| failed("dup")(Errno::from_raw(errno.raw_os_error())))
+}
+
+/// Whether execve(2) closes this descriptor; of a [`dup`] it does not. Source: fcntl(2), `FD_CLOEXEC`.
+pub fn set_cloexec(fd: &OwnedFd, on: bool) -> Result<()> {
+    let flags = if on { FdFlags::CLOEXEC } else { FdFlags::empty() };
+    rustix::io::fcntl_setfd(fd, flags)
+        .map_err(|errno| failed("fcntl")(Errno::from_raw(errno.raw_os_error())))
 }
 
 /// Makes a copy of this process, with copies of all its descriptors. Gives the child's number, and `None` to the child.

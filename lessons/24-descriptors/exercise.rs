@@ -35,7 +35,7 @@ fn server() -> Result<()> {
     bind(&listener, ADDRESS)?;
     listen(&listener, 10)?;
     let mut passed = Vec::new();
-    while let Some(line) = input("how many? ")? {
+    while let Some(line) = input("")? {
         let first = passed.len();
         for _ in 0..line.parse().unwrap_or(0) {
             passed.push(accept(&listener)?.0);

@@ -23,7 +23,7 @@ fn server() -> Result<()> {
     let listener = socket(AF_INET, SOCK_STREAM)?;
     bind(&listener, ADDRESS)?;
     listen(&listener, 10)?;
-    while let Some(line) = input("how many? ")? {
+    while let Some(line) = input("")? {
         let mut table = Vec::new();
         for _ in 0..line.parse().unwrap_or(0) {
             table.push(accept(&listener)?.0);

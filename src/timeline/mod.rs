@@ -94,6 +94,12 @@ impl Timeline {
         }
     }
 
+    /// The process that a thread of a role belongs to: the first one, if the thread made no call that is shown.
+    pub fn process_of(&self, role: &str, thread: u32) -> u32 {
+        let is_it = |row: &&Row| row.role == role && row.thread == thread;
+        self.rows.iter().find(is_it).map_or(1, |row| row.process)
+    }
+
     /// The step of the row in which the event of this `seq` ended, or waits for ever.
     pub fn step_of(&self, seq: u64) -> Option<usize> {
         let held = |row: &&Row| row.seq <= seq && seq <= row.last_seq && row.came_of(seq);

@@ -1,4 +1,4 @@
-//! Exercise 24 with std's sockets and nix's messages: each message carries one connection and the number that comes after it.
+//! Exercise 24 with std's sockets and nix's messages: each carries one connection, and how many come after it.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{TcpListener, TcpStream};

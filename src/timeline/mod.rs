@@ -642,6 +642,20 @@ mod tests {
     }
 
     #[test]
+    fn an_exec_is_shown_with_the_program_that_was_found() {
+        let child = ("server", 2, 2);
+        let mut s = sample::Sample::new(None, &["server"]);
+        s.event(("server", 1, 1), "fork", vec![], Some(2), "");
+        for (path, ret, errno) in [("/bin/helper", -1, "ENOENT"), ("/usr/bin/helper", 0, "")] {
+            let path = Value::Text { value: path.into() };
+            let args = vec![sample::arg("pathname", path), sample::arg("envp", Value::Opaque)];
+            s.event(child, "execve", args, Some(ret), errno);
+        }
+        let shown: Vec<String> = timeline(&s.0).rows.iter().map(Row::notation).collect();
+        assert_eq!(shown, ["fork() = process 2", "execve(\"/usr/bin/helper\") = 0"]);
+    }
+
+    #[test]
     fn what_was_left_out_is_accounted_for() {
         let recording = sample::troubles();
         let timeline = timeline(&recording);

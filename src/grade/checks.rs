@@ -446,23 +446,28 @@ fn has_panicked(run: &Run<'_>) -> bool {
 /// Who waits for whom, in which call.
 fn chain(run: &Run<'_>) -> String {
     let mut links: Vec<String> = Vec::new();
+    // A process by its number says more than its first thread by that thread's.
+    let named = |role: &str, thread: u32| match (thread, run.timeline.process_of(role, thread)) {
+        (1, _) => format!("`{role}`"),
+        (_, 1) => format!("thread {thread} of `{role}`"),
+        (_, process) => format!("process {process} of `{role}`"),
+    };
     for wait in &run.timeline.end.waiting {
         let whom: Vec<String> = wait
             .for_
             .iter()
             .map(|party| match party {
-                Party::Thread { role, thread: 1 } => format!("`{role}`"),
-                Party::Thread { role, thread } => format!("thread {thread} of `{role}`"),
+                Party::Thread { role, thread } if (role, thread) == (&wait.role, &wait.thread) => {
+                    "itself".into()
+                }
+                Party::Thread { role, thread } => named(role, *thread),
                 Party::Outside { what } => what.clone(),
                 Party::Nobody => "nobody: the other end is gone".into(),
             })
             .collect();
         let whom = if whom.is_empty() { "nobody".into() } else { whom.join(" or ") };
         let since = wait.step.map(|step| format!(" (step {step})")).unwrap_or_default();
-        let thread = match wait.thread {
-            1 => format!("`{}`", wait.role),
-            thread => format!("thread {thread} of `{}`", wait.role),
-        };
+        let thread = named(&wait.role, wait.thread);
         links.push(format!("{thread} waits in `{}`{since} for {whom}", wait.call));
     }
     if links.is_empty() { run.so_far() } else { format!("nobody can move: {}", links.join("; ")) }

@@ -4,9 +4,10 @@
 //! processes (fork), and the other end learns of a close only when the last of them is gone. So the tables of
 //! descriptors are kept from the calls of the recording: what socket, accept, socketpair, pipe and dup make, what fork
 //! copies, what close, close_range, a dup2 onto it and the end of a process take away. A descriptor that the recording
-//! never showed the making of (inherited) counts from its first use.
+//! never showed the making of (inherited) counts from its first use. A message that carries one holds it as well, until it
+//! is received; one that never is goes with its socket, which no call shows, so what was in it is never told as closed.
 //!
-//! Source: close(2), dup(2), fork(2).
+//! Source: close(2), dup(2), fork(2), unix(7) (`SCM_RIGHTS`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -57,6 +58,8 @@ struct Held {
     tables: BTreeMap<Process, BTreeMap<i32, SocketId>>,
     /// How many descriptors, of all processes, refer to a description.
     counts: HashMap<SocketId, usize>,
+    /// How many of these are in messages on their way.
+    sent: HashMap<SocketId, usize>,
     closed: HashSet<SocketId>,
     ended: BTreeSet<Process>,
     closings: Vec<Closing>,
@@ -124,9 +127,19 @@ impl Held {
                     }
                 }
             }
+            "sendmsg" => {
+                for (_, id) in event.args.iter().skip(1).flat_map(|arg| arg.value.fds()) {
+                    *self.counts.entry(id).or_default() += 1;
+                    *self.sent.entry(id).or_default() += 1;
+                }
+            }
             "socketpair" | "pipe" | "pipe2" | "recvmsg" => {
                 for (fd, id) in event.args.iter().skip(1).flat_map(|arg| arg.value.fds()) {
                     self.give(&process, fd, id);
+                    if let Some(sent) = self.sent.get_mut(&id).filter(|sent| **sent > 0) {
+                        *sent -= 1;
+                        self.discount(id);
+                    }
                 }
                 if event.call.starts_with("pipe") {
                     for (fd, id) in event.args.iter().flat_map(|arg| arg.value.fds()) {
@@ -251,6 +264,24 @@ mod tests {
         s.close(SERVER, 4, two);
         s.close(SERVER, 5, two);
         assert_eq!(of(&s.0), [(one, over, How::Call), (two, s.last(), How::Call)]);
+    }
+
+    #[test]
+    fn a_message_on_its_way_holds_what_it_carries() {
+        let child = ("server", 2, 2);
+        let mut s = Sample::new(None, &["server"]);
+        let [ours, theirs] = [3, 4].map(|number| s.socket(SERVER, "SOCK_STREAM", number));
+        s.event(SERVER, "fork", vec![], Some(2), "");
+        let conn = s.socket(SERVER, "SOCK_STREAM", 5);
+        let message = |number, through, carried| {
+            let rights = Value::List { items: vec![fd(carried, conn)] };
+            vec![arg("sockfd", fd(number, through)), arg("msg", rights)]
+        };
+        s.event(SERVER, "sendmsg", message(3, ours, 5), Some(1), "");
+        s.close(SERVER, 5, conn);
+        s.event(child, "recvmsg", message(4, theirs, 6), Some(1), "");
+        s.close(child, 6, conn);
+        assert_eq!(of(&s.0), [(conn, s.last(), How::Call)]);
     }
 
     #[test]

@@ -681,6 +681,24 @@ fn a_deadlock_is_told_with_both_calls() {
 }
 
 #[test]
+fn a_process_that_holds_the_end_that_it_waits_for_waits_for_itself() {
+    let child = ("server", 2, 2);
+    let mut s = Sample::new(None, &["server"]);
+    let sock = s.socket(SERVER, "SOCK_STREAM", 3);
+    s.event(SERVER, "fork", vec![], Some(2), "");
+    let since = s.last();
+    let stuck = s.stuck(child, "recv", (3, sock), since);
+    s.waiting(child, stuck, Party::Thread { role: "server".into(), thread: 2 });
+    s.0.end.reason = Reason::Deadlock;
+    s.0.end.roles[0].how = Ending::Killed { why: "deadlock".into() };
+    let rules = Rules { baseline: vec![Check::EndsOrServes], ..only(vec![]) };
+    assert_eq!(
+        judged(&rules, &s.0).findings[0].did,
+        "nobody can move: process 2 of `server` waits in `recv(sock)` (step 3) for itself"
+    );
+}
+
+#[test]
 fn a_rule_about_another_program_of_the_run_tells_of_that_one() {
     let again = ("again", 1, 1);
     let mut s = Sample::new(None, &["server", "again"]);

@@ -662,14 +662,15 @@ pub(super) fn whom(timeline: &Timeline, wait: &Wait) -> String {
         .iter()
         .map(|whom| match whom {
             Party::Thread { role, thread } if *role == wait.role => {
-                format!("for its thread {thread}")
+                match timeline.process_of(role, *thread) {
+                    // It has the other end of what it waits for, and will never use it.
+                    _ if *thread == wait.thread => "for itself".into(),
+                    process if process != wait.process => format!("for its process {process}"),
+                    _ => format!("for its thread {thread}"),
+                }
             }
             Party::Thread { role, thread } => {
-                let process = timeline
-                    .rows
-                    .iter()
-                    .find(|row| row.role == *role && row.thread == *thread)
-                    .map_or(1, |row| row.process);
+                let process = timeline.process_of(role, *thread);
                 format!("for {}", party(timeline, role, process, *thread))
             }
             Party::Outside { what } => format!("for {what}"),
@@ -807,6 +808,28 @@ mod tests {
                 assert!(drawn.contains(&squeezed(&piece.text)), "{}", piece.text);
             }
         }
+    }
+
+    #[test]
+    fn who_waits_for_a_process_of_its_own_or_for_itself_is_told_so() {
+        let (parent, child) = (("server", 1, 1), ("server", 2, 2));
+        let mut s = sample::Sample::new(None, &["server"]);
+        let [ours, theirs] = [3, 4].map(|number| s.socket(parent, "SOCK_STREAM", number));
+        s.event(parent, "fork", vec![], Some(2), "");
+        let since = s.last();
+        let a = s.stuck(parent, "recv", (3, ours), since);
+        let b = s.stuck(child, "recv", (4, theirs), since);
+        let it = || Party::Thread { role: "server".into(), thread: 2 };
+        s.waiting(parent, a, it());
+        s.waiting(child, b, it());
+        s.0.end.reason = Reason::Deadlock;
+        let drawn = drawn(&s.0, 200);
+        let told = drawn.lines().last().unwrap();
+        assert_eq!(
+            told,
+            "deadlock: server (process 1) waits in recv(sock) for its process 2 (step 4); \
+             server (process 2) waits in recv(sock#2) for itself (step 5)"
+        );
     }
 
     #[test]

@@ -94,6 +94,12 @@ impl Timeline {
         }
     }
 
+    /// The process that a thread of a role belongs to: the first one, if the thread made no call that is shown.
+    pub fn process_of(&self, role: &str, thread: u32) -> u32 {
+        let is_it = |row: &&Row| row.role == role && row.thread == thread;
+        self.rows.iter().find(is_it).map_or(1, |row| row.process)
+    }
+
     /// The step of the row in which the event of this `seq` ended, or waits for ever.
     pub fn step_of(&self, seq: u64) -> Option<usize> {
         let held = |row: &&Row| row.seq <= seq && seq <= row.last_seq && row.came_of(seq);
@@ -633,6 +639,20 @@ mod tests {
         assert_eq!(wakes.kind, RowKind::Wakes { since: 5 });
         assert_eq!(wakes.seq, waits.seq);
         assert_eq!(timeline.step_of(wakes.seq), Some(10));
+    }
+
+    #[test]
+    fn an_exec_is_shown_with_the_program_that_was_found() {
+        let child = ("server", 2, 2);
+        let mut s = sample::Sample::new(None, &["server"]);
+        s.event(("server", 1, 1), "fork", vec![], Some(2), "");
+        for (path, ret, errno) in [("/bin/helper", -1, "ENOENT"), ("/usr/bin/helper", 0, "")] {
+            let path = Value::Text { value: path.into() };
+            let args = vec![sample::arg("pathname", path), sample::arg("envp", Value::Opaque)];
+            s.event(child, "execve", args, Some(ret), errno);
+        }
+        let shown: Vec<String> = timeline(&s.0).rows.iter().map(Row::notation).collect();
+        assert_eq!(shown, ["fork() = process 2", "execve(\"/usr/bin/helper\") = 0"]);
     }
 
     #[test]

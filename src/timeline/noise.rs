@@ -150,6 +150,8 @@ fn alone(event: &Event, names: &Names, started: bool) -> Option<Noise> {
         }
         "sigaction" | "rt_sigaction" => (!sets_handler(event)).then_some(Noise::SignalDefaults),
         "read" | "pread64" | "ioctl" | "fcntl" if names_a_file(event) => Some(Noise::Loader),
+        // Which program goes on with these descriptors is part of the story; that a folder of PATH has none is not.
+        "execve" if event.errno.is_none() => None,
         // Who waits for a lock to the end is part of the story.
         "futex" if event.ret.is_none() => None,
         call if LOADER.contains(&call) && (object.is_none() || makes_descriptor(event)) => {

@@ -16,8 +16,9 @@ use crate::event::{Arg, Bytes, Event, SocketId, Value};
 /// The widest that one piece of data is shown, in columns, before its middle is left out.
 const DATA_WIDTH: usize = 60;
 
-/// Arguments that only repeat what another one shows.
-const BOOKKEEPING: [&str; 20] = [
+/// Arguments that only repeat what another one shows, and the environment, which is the machine's.
+const BOOKKEEPING: [&str; 21] = [
+    "envp",
     "addrlen",
     "optlen",
     "optval_len",

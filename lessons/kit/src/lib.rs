@@ -10,10 +10,11 @@
 //! - An [`Error`] names its call: `bind: EADDRINUSE: Address already in use`.
 //! - [`py_repr`] and [`py_addr`] write bytes and addresses as the Python programs did.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 use std::fmt::{self, Write as _};
-use std::io::{BufRead as _, Write as _};
+use std::io::{BufRead as _, IoSlice, IoSliceMut, Write as _};
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
@@ -24,15 +25,23 @@ use nix::sys::socket::{
     self as sys, Backlog, MsgFlags, SockFlag, SockaddrIn, SockaddrIn6, SockaddrLike,
     SockaddrStorage,
 };
+use nix::unistd::ForkResult;
+use rustix::io::FdFlags;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags,
+};
 
 pub use nix::errno::Errno;
 pub use nix::poll::{PollFd, PollFlags, PollTimeout};
 pub use nix::sys::socket::{AddressFamily, Shutdown, SockProtocol, SockType, sockopt};
+pub use nix::unistd::Pid;
 pub use std::os::fd::OwnedFd;
 
 // The manual pages' names, so that a lesson reads like them.
 pub const AF_INET: AddressFamily = AddressFamily::Inet;
 pub const AF_INET6: AddressFamily = AddressFamily::Inet6;
+pub const AF_UNIX: AddressFamily = AddressFamily::Unix;
 pub const SOCK_STREAM: SockType = SockType::Stream;
 pub const SOCK_DGRAM: SockType = SockType::Datagram;
 pub const IPPROTO_TCP: SockProtocol = SockProtocol::Tcp;
@@ -96,6 +105,11 @@ pub fn socket_of(
     sys::socket(domain, type_, SockFlag::empty(), protocol).map_err(failed("socket"))
 }
 
+/// Makes two sockets that are connected with each other and have no names: no flags. Source: socketpair(2).
+pub fn socketpair(domain: AddressFamily, type_: SockType) -> Result<(OwnedFd, OwnedFd)> {
+    sys::socketpair(domain, type_, None, SockFlag::empty()).map_err(failed("socketpair"))
+}
+
 /// Gives a socket its own address; port 0 lets the kernel choose one.
 ///
 /// Fails with `EADDRINUSE` if another socket has it, or had it until a minute ago. Source: bind(2), ip(7).
@@ -117,11 +131,9 @@ pub fn listen(socket: &OwnedFd, backlog: i32) -> Result<()> {
 /// Waits until there is one. Fails with `EAFNOSUPPORT`, the connection being closed again, if the
 /// client's address is neither IPv4 nor IPv6. Source: accept(2).
 pub fn accept(listener: &OwnedFd) -> Result<(OwnedFd, SocketAddr)> {
-    let in_nix = |errno: rustix::io::Errno| Errno::from_raw(errno.raw_os_error());
-    let (conn, addr) =
-        rustix::net::acceptfrom(listener).map_err(in_nix).map_err(failed("accept"))?;
+    let (conn, addr) = rustix::net::acceptfrom(listener).map_err(of_rustix("accept"))?;
     let addr = addr.ok_or(Errno::EAFNOSUPPORT).map_err(failed("accept"))?;
-    Ok((conn, addr.try_into().map_err(in_nix).map_err(failed("accept"))?))
+    Ok((conn, addr.try_into().map_err(of_rustix("accept"))?))
 }
 
 /// Connects a socket to a server. Without a bind(2) before it, the kernel chooses address and port.
@@ -181,6 +193,73 @@ pub fn recvfrom(socket: &OwnedFd, buf: &mut [u8]) -> Result<(usize, SocketAddr)>
     Ok((n, addr))
 }
 
+/// Sends `bytes`, at least one, and with them descriptors of what `fds` refer to; gives how many bytes it took.
+///
+/// Until they are received the message itself keeps those open. Source: sendmsg(2), unix(7), `SCM_RIGHTS`.
+pub fn sendmsg(socket: &OwnedFd, bytes: &[u8], fds: &[&OwnedFd]) -> Result<usize> {
+    let fds: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
+    let rights = SendAncillaryMessage::ScmRights(&fds);
+    let mut room = vec![MaybeUninit::uninit(); rights.size()];
+    let mut control = SendAncillaryBuffer::new(&mut room);
+    // There is room for it: it was asked how much it takes.
+    control.push(rights);
+    rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut control, SendFlags::empty())
+        .map_err(of_rustix("sendmsg"))
+}
+
+/// Takes bytes as [`recv`] does, and the descriptors that came with them, for `most` of which there is room. An exec will
+/// close them. Room comes in whole words, so one or two more may fit.
+///
+/// Fails with `EMSGSIZE` if there was no room for all of them: the kernel has closed the others, and what was taken is
+/// closed here. Source: recvmsg(2), `MSG_CMSG_CLOEXEC`, `MSG_CTRUNC`.
+pub fn recvmsg(socket: &OwnedFd, buf: &mut [u8], most: usize) -> Result<(usize, Vec<OwnedFd>)> {
+    let mut room = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(most))];
+    let mut control = RecvAncillaryBuffer::new(&mut room);
+    let iov = &mut [IoSliceMut::new(buf)];
+    let message = rustix::net::recvmsg(socket, iov, &mut control, RecvFlags::CMSG_CLOEXEC)
+        .map_err(of_rustix("recvmsg"))?;
+    let rights = control.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+        _ => None,
+    });
+    let fds = rights.flatten().collect();
+    match message.flags.contains(ReturnFlags::CTRUNC) {
+        true => Err(failed("recvmsg")(Errno::EMSGSIZE)),
+        false => Ok((message.bytes, fds)),
+    }
+}
+
+/// A second descriptor, the lowest free number, for the same open file description. Source: dup(2).
+pub fn dup(fd: &OwnedFd) -> Result<OwnedFd> {
+    rustix::io::dup(fd).map_err(of_rustix("dup"))
+}
+
+/// Whether execve(2) closes this descriptor; of a [`dup`] it does not. Source: fcntl(2), `FD_CLOEXEC`.
+pub fn set_cloexec(fd: &OwnedFd, on: bool) -> Result<()> {
+    let flags = if on { FdFlags::CLOEXEC } else { FdFlags::empty() };
+    rustix::io::fcntl_setfd(fd, flags).map_err(of_rustix("fcntl"))
+}
+
+/// Makes a copy of this process, with copies of all its descriptors. Gives the child's number, and `None` to the child.
+///
+/// # Safety
+///
+/// No other thread may run: the child has only the one that forked, and a lock that another one held is held for ever.
+/// Source: fork(2).
+#[allow(unsafe_code)]
+pub unsafe fn fork() -> Result<Option<Pid>> {
+    // SAFETY: as the caller promises.
+    match unsafe { nix::unistd::fork() }.map_err(failed("fork"))? {
+        ForkResult::Parent { child } => Ok(Some(child)),
+        ForkResult::Child => Ok(None),
+    }
+}
+
+/// Waits until a child has ended; how, it does not say. Source: waitpid(2).
+pub fn waitpid(child: Pid) -> Result<()> {
+    nix::sys::wait::waitpid(child, None).map(drop).map_err(failed("waitpid"))
+}
+
 /// Sets an option, one of [`sockopt`]; the level is the option's: the socket's own, IP, TCP. Source: setsockopt(2).
 pub fn setsockopt<O: sys::SetSockOpt>(socket: &OwnedFd, option: O, value: &O::Val) -> Result<()> {
     sys::setsockopt(socket, option, value).map_err(failed("setsockopt"))
@@ -207,8 +286,7 @@ pub fn set_send_timeout(socket: &OwnedFd, timeout: Duration) -> Result<()> {
 ///
 /// By ioctl(2), which is one call where fcntl(2) takes two. Source: ioctl(2), `FIONBIO`; socket(7), `O_NONBLOCK`.
 pub fn set_nonblocking(socket: &OwnedFd, on: bool) -> Result<()> {
-    rustix::io::ioctl_fionbio(socket, on)
-        .map_err(|errno| failed("ioctl")(Errno::from_raw(errno.raw_os_error())))
+    rustix::io::ioctl_fionbio(socket, on).map_err(of_rustix("ioctl"))
 }
 
 /// What became of a connect that went on by itself: `None` if all is well. Asking takes the error away.
@@ -242,10 +320,9 @@ pub fn set_v6only(socket: &OwnedFd, on: bool) -> Result<()> {
 
 /// The family that a socket is of. Fails with `EAFNOSUPPORT` if nix has no name for it. Source: socket(7), `SO_DOMAIN`.
 pub fn get_domain(socket: &OwnedFd) -> Result<AddressFamily> {
-    let failed = failed("getsockopt");
-    let domain = rustix::net::sockopt::socket_domain(socket)
-        .map_err(|errno| failed(Errno::from_raw(errno.raw_os_error())))?;
-    AddressFamily::from_i32(domain.as_raw().into()).ok_or_else(|| failed(Errno::EAFNOSUPPORT))
+    let domain = rustix::net::sockopt::socket_domain(socket).map_err(of_rustix("getsockopt"))?;
+    AddressFamily::from_i32(domain.as_raw().into())
+        .ok_or_else(|| failed("getsockopt")(Errno::EAFNOSUPPORT))
 }
 
 /// The type that a socket is of. Source: socket(7), `SO_TYPE`.
@@ -257,13 +334,12 @@ pub fn get_type(socket: &OwnedFd) -> Result<SockType> {
 ///
 /// Fails with `EPROTONOSUPPORT` if it is neither TCP nor UDP. Source: socket(7), `SO_PROTOCOL`.
 pub fn get_protocol(socket: &OwnedFd) -> Result<SockProtocol> {
-    let failed = failed("getsockopt");
-    let protocol = rustix::net::sockopt::socket_protocol(socket)
-        .map_err(|errno| failed(Errno::from_raw(errno.raw_os_error())))?;
+    let protocol =
+        rustix::net::sockopt::socket_protocol(socket).map_err(of_rustix("getsockopt"))?;
     match protocol {
         Some(rustix::net::ipproto::TCP) => Ok(IPPROTO_TCP),
         Some(rustix::net::ipproto::UDP) => Ok(IPPROTO_UDP),
-        _ => Err(failed(Errno::EPROTONOSUPPORT)),
+        _ => Err(failed("getsockopt")(Errno::EPROTONOSUPPORT)),
     }
 }
 
@@ -439,6 +515,10 @@ fn failed(name: &'static str) -> impl Fn(Errno) -> Error {
     move |errno| Error::Call { name, errno }
 }
 
+fn of_rustix(name: &'static str) -> impl Fn(rustix::io::Errno) -> Error {
+    move |errno| failed(name)(Errno::from_raw(errno.raw_os_error()))
+}
+
 /// Any part of a microsecond is one, since none at all would be for ever.
 fn timeval(time: Duration) -> Result<nix::sys::time::TimeVal> {
     let micros = time.as_nanos().div_ceil(1000);
@@ -535,6 +615,48 @@ mod tests {
         connect(&client, getsockname(&listener)?)?;
         let (_conn, peer) = accept(&listener)?;
         assert_eq!(peer, getsockname(&client)?);
+        Ok(())
+    }
+
+    #[test]
+    fn a_message_carries_a_socket_and_its_sender_may_close_it_at_once() -> Result<()> {
+        let (ours, theirs) = socketpair(AF_UNIX, SOCK_STREAM)?;
+        let (near, far) = socketpair(AF_UNIX, SOCK_STREAM)?;
+        assert_eq!(sendmsg(&ours, b"!", &[&near])?, 1);
+        close(near)?;
+        let mut buf = [0; 16];
+        let (n, mut fds) = recvmsg(&theirs, &mut buf, 2)?;
+        assert_eq!((n, fds.len()), (1, 1));
+        send(&fds.remove(0), b"here")?;
+        assert_eq!(recv(&far, &mut buf)?, 4);
+        assert_eq!(recv(&far, &mut buf)?, 0, "it was the last one");
+        close(ours)?;
+        assert_eq!(recvmsg(&theirs, &mut buf, 2)?.0, 0);
+        Ok(())
+    }
+
+    #[test]
+    fn more_sockets_than_there_is_room_for_are_an_error() -> Result<()> {
+        let (ours, theirs) = socketpair(AF_UNIX, SOCK_STREAM)?;
+        let (near, far) = socketpair(AF_UNIX, SOCK_STREAM)?;
+        sendmsg(&ours, b"!", &[&near; 8])?;
+        close(near)?;
+        let error = recvmsg(&theirs, &mut [0; 1], 1).unwrap_err();
+        assert_eq!(error.errno(), Some(Errno::EMSGSIZE));
+        assert_eq!(recv(&far, &mut [0; 1])?, 0, "what came is closed");
+        Ok(())
+    }
+
+    #[test]
+    fn a_duplicate_is_the_same_socket_and_has_its_own_cloexec() -> Result<()> {
+        let (near, far) = socketpair(AF_UNIX, SOCK_STREAM)?;
+        set_cloexec(&near, true)?;
+        let copy = dup(&near)?;
+        let flags = |fd: &OwnedFd| rustix::io::fcntl_getfd(fd).expect("it is open");
+        assert_eq!((flags(&near), flags(&copy)), (FdFlags::CLOEXEC, FdFlags::empty()));
+        close(near)?;
+        send(&copy, b"x")?;
+        assert_eq!(recv(&far, &mut [0; 1])?, 1);
         Ok(())
     }
 

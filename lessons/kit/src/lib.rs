@@ -12,6 +12,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod unix;
+
 use std::fmt::{self, Write as _};
 use std::io::{BufRead as _, Write as _};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};

@@ -1,0 +1,27 @@
+//! The name is removed before each bind, as much advice has it: whoever lives there loses its name.
+
+use std::io::Result;
+use std::os::unix::net::UnixListener;
+use std::process::exit;
+use std::thread;
+
+use nix::sys::signal::{SigSet, Signal};
+
+fn main() -> Result<()> {
+    let path = std::env::temp_dir().join("lab-23");
+    let ends: SigSet = [Signal::SIGTERM].into_iter().collect();
+    ends.thread_block()?;
+    let _ = std::fs::remove_file(&path);
+    let listener = UnixListener::bind(&path)?;
+
+    thread::spawn(move || {
+        let _ = ends.wait();
+        let _ = std::fs::remove_file(path);
+        exit(0);
+    });
+    for conn in listener.incoming() {
+        let conn = conn?;
+        std::io::copy(&mut &conn, &mut &conn)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! What helps over TCP: SO_REUSEADDR. A name in a folder is no port that TIME-WAIT is on.
+
+use std::io::Result;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::exit;
+use std::thread;
+
+use nix::sys::signal::{SigSet, Signal};
+use socket2::{Domain, SockAddr, Socket, Type};
+
+fn main() -> Result<()> {
+    let path = std::env::temp_dir().join("lab-23");
+    let ends: SigSet = [Signal::SIGTERM].into_iter().collect();
+    ends.thread_block()?;
+    let listener = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    listener.set_reuse_address(true)?;
+    listener.bind(&SockAddr::unix(&path)?)?;
+    listener.listen(5)?;
+    let listener = UnixListener::from(listener);
+
+    thread::spawn(move || {
+        let _ = ends.wait();
+        let _ = std::fs::remove_file(path);
+        exit(0);
+    });
+    for conn in listener.incoming() {
+        echo(&conn?)?;
+    }
+    Ok(())
+}
+
+fn echo(mut conn: &UnixStream) -> Result<()> {
+    std::io::copy(&mut { conn }, &mut conn).map(drop)
+}

@@ -1,0 +1,46 @@
+//! Exercise 23 with socket2, and with the signal's descriptor that the standard library lacks.
+
+use std::io::{Error, ErrorKind, Result};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::SignalFd;
+use socket2::{Domain, SockAddr, Socket, Type};
+
+fn main() -> Result<()> {
+    let path = std::env::temp_dir().join("lab-23");
+    let signals: SigSet = [Signal::SIGTERM].into_iter().collect();
+    signals.thread_block()?;
+    let ended = SignalFd::new(&signals)?;
+
+    let listener = listening(&path)?;
+    loop {
+        let mut fds = [listener.as_fd(), ended.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        poll(&mut fds, PollTimeout::NONE)?;
+        if fds[1].any() == Some(true) {
+            return std::fs::remove_file(&path);
+        }
+        let conn = UnixStream::from(listener.accept()?.0);
+        if let Err(error) = std::io::copy(&mut &conn, &mut &conn) {
+            eprintln!("error: {error}");
+        }
+    }
+}
+
+/// Asks first and binds then: who is at home keeps the name.
+fn listening(path: &Path) -> Result<Socket> {
+    let name = SockAddr::unix(path)?;
+    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    match probe.connect(&name).map_err(|error| error.kind()) {
+        Ok(()) => return Err(Error::from(ErrorKind::AddrInUse)),
+        Err(ErrorKind::ConnectionRefused) => std::fs::remove_file(path)?,
+        Err(_) => {}
+    }
+    let listener = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    listener.bind(&name)?;
+    listener.listen(5)?;
+    Ok(listener)
+}

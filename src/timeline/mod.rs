@@ -687,6 +687,21 @@ mod tests {
     }
 
     #[test]
+    fn the_file_that_is_a_sockets_name_is_seen_to_go() {
+        use sample::{Sample, arg, fd};
+        let mut s = Sample::new(None, &["server"]);
+        let who = ("server", 1, 1);
+        let sock = s.socket(who, "SOCK_STREAM", 3);
+        for path in ["/tmp/notes", "/tmp/chat"] {
+            let pathname = Value::Text { value: path.into() };
+            s.event(who, "unlink", vec![arg("pathname", pathname)], Some(0), "");
+        }
+        let name = Value::Addr(crate::event::SockAddr::Unix { path: "/tmp/chat".into() });
+        s.event(who, "bind", vec![arg("sockfd", fd(3, sock)), arg("addr", name)], Some(0), "");
+        assert_eq!(timeline(&s.0).dropped, [(2, Noise::UnlinkOfFile)]);
+    }
+
+    #[test]
     fn a_spin_that_prints_is_two_rows_and_a_conversation_is_not_folded() {
         let rows = |came: &[u8]| {
             let mut s = sample::Sample::new(None, &["server"]);

@@ -4,9 +4,7 @@
 
 use std::process::ExitCode;
 
-use kit::unix::{
-    AF_UNIX, abstract_name, accept, any_name, bind, connect, recvfrom, sendto,
-};
+use kit::unix::{AF_UNIX, abstract_name, accept, any_name, bind, connect, recvfrom, sendto};
 use kit::*;
 
 fn main() -> ExitCode {

@@ -1,7 +1,8 @@
 //! What helps over TCP: SO_REUSEADDR. A name in a folder is no port that TIME-WAIT is on.
 
 use std::io::Result;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
 use std::process::exit;
 use std::thread;
 
@@ -16,7 +17,7 @@ fn main() -> Result<()> {
     listener.set_reuse_address(true)?;
     listener.bind(&SockAddr::unix(&path)?)?;
     listener.listen(5)?;
-    let listener = UnixListener::from(listener);
+    let listener = UnixListener::from(OwnedFd::from(listener));
 
     thread::spawn(move || {
         let _ = ends.wait();
@@ -24,11 +25,8 @@ fn main() -> Result<()> {
         exit(0);
     });
     for conn in listener.incoming() {
-        echo(&conn?)?;
+        let conn = conn?;
+        std::io::copy(&mut &conn, &mut &conn)?;
     }
     Ok(())
-}
-
-fn echo(mut conn: &UnixStream) -> Result<()> {
-    std::io::copy(&mut { conn }, &mut conn).map(drop)
 }

@@ -21,7 +21,8 @@ fn server() -> Result<()> {
     let listener = bound(&at_path(&path())?)?;
     listen(&listener, 5)?;
     loop {
-        let mut fds = [listener.as_fd(), ended.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        let mut fds =
+            [listener.as_fd(), ended.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         poll(&mut fds, PollTimeout::NONE)?;
         if fds[1].any() == Some(true) {
             // While it still listens: nobody else can have taken the name over.

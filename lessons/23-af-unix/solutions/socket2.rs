@@ -1,7 +1,7 @@
 //! Exercise 23 with socket2, and with the signal's descriptor that the standard library lacks.
 
 use std::io::{Error, ErrorKind, Result};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -18,12 +18,13 @@ fn main() -> Result<()> {
 
     let listener = listening(&path)?;
     loop {
-        let mut fds = [listener.as_fd(), ended.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        let mut fds =
+            [listener.as_fd(), ended.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         poll(&mut fds, PollTimeout::NONE)?;
         if fds[1].any() == Some(true) {
             return std::fs::remove_file(&path);
         }
-        let conn = UnixStream::from(listener.accept()?.0);
+        let conn = UnixStream::from(OwnedFd::from(listener.accept()?.0));
         if let Err(error) = std::io::copy(&mut &conn, &mut &conn) {
             eprintln!("error: {error}");
         }

@@ -356,7 +356,7 @@ impl Peer {
     }
 
     fn bind(&mut self, addr: &SockAddr, tracer: &mut Tracer) -> Option<String> {
-        let raw = RawAddr::of(addr)?;
+        let Some(raw) = RawAddr::of(addr) else { return Some("no such address".into()) };
         let socket = match self.talk.take().map_or_else(|| self.open(tracer), Ok) {
             Ok(socket) => socket,
             Err(errno) => return Some(failure(errno)),
@@ -540,7 +540,9 @@ impl Peer {
         let Some(to) = to else {
             return Some("nobody has sent a datagram that could be answered".into());
         };
-        let raw = RawAddr::of(&to)?;
+        let Some(raw) = RawAddr::of(&to) else {
+            return Some("the last datagram had no sender's address to answer to".into());
+        };
         if self.talk.is_none() {
             match self.open_to_talk(tracer) {
                 Ok(socket) => self.talk = Some(socket),

@@ -1,7 +1,7 @@
 //! A client that says nothing is taken for one that went wrong. It had only asked whether anybody is there.
 
 use std::io::{Error, ErrorKind, Read, Result, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::exit;
 use std::thread;
@@ -9,6 +9,13 @@ use std::thread;
 use nix::sys::signal::{SigSet, Signal};
 
 fn main() -> Result<()> {
+    match std::env::args().nth(1).as_deref() {
+        Some("client") => client(),
+        _ => server(),
+    }
+}
+
+fn server() -> Result<()> {
     let path = std::env::temp_dir().join("lab-23");
     let ends: SigSet = [Signal::SIGTERM].into_iter().collect();
     ends.thread_block()?;
@@ -42,5 +49,18 @@ fn echo(mut conn: &UnixStream) -> Result<()> {
         conn.write_all(&buf[..n])?;
         n = conn.read(&mut buf)?;
     }
+    Ok(())
+}
+
+/// A name in the folder, which goes when the answer has come.
+fn client() -> Result<()> {
+    let folder = std::env::temp_dir();
+    let own = folder.join(format!("lab-23-asks-{}", std::process::id()));
+    let sock = UnixDatagram::bind(&own)?;
+    sock.send_to(b"time?", folder.join("lab-23-clock"))?;
+    let mut buf = [0; 1024];
+    let n = sock.recv(&mut buf);
+    std::fs::remove_file(own)?;
+    println!("{}", String::from_utf8_lossy(&buf[..n?]));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::io::Result;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::process::exit;
 use std::thread;
 
@@ -10,6 +10,13 @@ use nix::sys::signal::{SigSet, Signal};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 fn main() -> Result<()> {
+    match std::env::args().nth(1).as_deref() {
+        Some("client") => client(),
+        _ => server(),
+    }
+}
+
+fn server() -> Result<()> {
     let path = std::env::temp_dir().join("lab-23");
     let ends: SigSet = [Signal::SIGTERM].into_iter().collect();
     ends.thread_block()?;
@@ -28,5 +35,18 @@ fn main() -> Result<()> {
         let conn = conn?;
         std::io::copy(&mut &conn, &mut &conn)?;
     }
+    Ok(())
+}
+
+/// A name in the folder, which goes when the answer has come.
+fn client() -> Result<()> {
+    let folder = std::env::temp_dir();
+    let own = folder.join(format!("lab-23-asks-{}", std::process::id()));
+    let sock = UnixDatagram::bind(&own)?;
+    sock.send_to(b"time?", folder.join("lab-23-clock"))?;
+    let mut buf = [0; 1024];
+    let n = sock.recv(&mut buf);
+    std::fs::remove_file(own)?;
+    println!("{}", String::from_utf8_lossy(&buf[..n?]));
     Ok(())
 }

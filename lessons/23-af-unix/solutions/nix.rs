@@ -4,15 +4,24 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use kit::unix::{AF_UNIX, SIGTERM, UnixAddr, accept, at_path, bind, connect, signalfd, unlink};
+use kit::unix::{
+    AF_UNIX, SIGTERM, UnixAddr, accept, any_name, at_path, bind, connect, sendto, signalfd, unlink,
+};
 use kit::*;
 
 fn main() -> ExitCode {
-    only_server(server)
+    finish(role().and_then(|role| match role {
+        Role::Server => server(),
+        Role::Client => client(),
+    }))
 }
 
 fn path() -> PathBuf {
     std::env::temp_dir().join("lab-23")
+}
+
+fn clock() -> PathBuf {
+    std::env::temp_dir().join("lab-23-clock")
 }
 
 fn server() -> Result<()> {
@@ -65,4 +74,15 @@ fn echo(conn: &OwnedFd) -> Result<()> {
         }
         send(conn, &buf[..n])?;
     }
+}
+
+fn client() -> Result<()> {
+    let sock = socket(AF_UNIX, SOCK_DGRAM)?;
+    bind(&sock, &any_name())?;
+    sendto(&sock, b"time?", &at_path(&clock())?)?;
+
+    let mut buf = [0; 1024];
+    let n = recv(&sock, &mut buf)?;
+    println!("{}", text(&buf[..n])?);
+    close(sock)
 }

@@ -2,7 +2,7 @@
 
 use std::io::{Error, ErrorKind, Result};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -11,6 +11,13 @@ use nix::sys::signalfd::SignalFd;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 fn main() -> Result<()> {
+    match std::env::args().nth(1).as_deref() {
+        Some("client") => client(),
+        _ => server(),
+    }
+}
+
+fn server() -> Result<()> {
     let path = std::env::temp_dir().join("lab-23");
     let signals: SigSet = [Signal::SIGTERM].into_iter().collect();
     signals.thread_block()?;
@@ -44,4 +51,16 @@ fn listening(path: &Path) -> Result<Socket> {
     listener.bind(&name)?;
     listener.listen(5)?;
     Ok(listener)
+}
+
+/// The family and no name is an address, too; here its bytes are those of an empty path.
+fn client() -> Result<()> {
+    let sock = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
+    sock.bind(&SockAddr::unix("")?)?;
+    let sock = UnixDatagram::from(OwnedFd::from(sock));
+    sock.send_to(b"time?", std::env::temp_dir().join("lab-23-clock"))?;
+    let mut buf = [0; 1024];
+    let n = sock.recv(&mut buf)?;
+    println!("{}", String::from_utf8_lossy(&buf[..n]));
+    Ok(())
 }

@@ -687,6 +687,22 @@ mod tests {
     }
 
     #[test]
+    fn whose_process_it_was_is_a_fact_of_the_machine() {
+        use sample::{Sample, arg, fd, int};
+        let mut s = Sample::new(None, &["server"]);
+        let who = ("server", 1, 1);
+        let conn = s.socket(who, "SOCK_STREAM", 4);
+        let fields =
+            vec![arg("pid", Value::Process { value: 1 }), arg("uid", int(7)), arg("gid", int(8))];
+        let args = vec![arg("sockfd", fd(4, conn)), arg("optval", Value::Struct { fields })];
+        s.event(who, "getsockopt", args, Some(0), "");
+        for recording in [&s.0, &s.0.without_machine_facts()] {
+            let rows = timeline(recording).rows;
+            assert_eq!(rows[1].args[1].text, "{pid: process 1, uid: _, gid: _}");
+        }
+    }
+
+    #[test]
     fn the_file_that_is_a_sockets_name_is_seen_to_go() {
         use sample::{Sample, arg, fd};
         let mut s = Sample::new(None, &["server"]);

@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use kit::unix::{AF_UNIX, UnixAddr, accept, at_path, bind, connect, unlink};
+use kit::unix::{AF_UNIX, accept, at_path, bind, connect, unlink};
 use kit::*;
 
 fn main() -> ExitCode {
@@ -35,10 +35,14 @@ fn crashed() -> Result<()> {
 fn server() -> Result<()> {
     let name = at_path(&path())?;
     let listener = socket(AF_UNIX, SOCK_STREAM)?;
-    if let Err(error) = bind(&listener, &name) {
-        if error.errno() != Some(Errno::EADDRINUSE) || is_anyone_there(&name)? {
-            return Err(error);
+    if let Err(taken) = bind(&listener, &name) {
+        // The name says nothing of whether somebody listens. A connect does.
+        let probe = socket(AF_UNIX, SOCK_STREAM)?;
+        match connect(&probe, &name) {
+            Err(error) if error.errno() == Some(Errno::ECONNREFUSED) => {}
+            _ => return Err(taken),
         }
+        close(probe)?;
         unlink(&path())?;
         bind(&listener, &name)?;
     }
@@ -54,17 +58,6 @@ fn server() -> Result<()> {
     close(conn)?;
     unlink(&path())?;
     close(listener)
-}
-
-/// A name says nothing of whether somebody listens. A connect does.
-fn is_anyone_there(name: &UnixAddr) -> Result<bool> {
-    let probe = socket(AF_UNIX, SOCK_STREAM)?;
-    let answer = connect(&probe, name);
-    close(probe)?;
-    match answer {
-        Err(error) if error.errno() == Some(Errno::ECONNREFUSED) => Ok(false),
-        answer => answer.map(|()| true),
-    }
 }
 
 fn client() -> Result<()> {

@@ -12,6 +12,7 @@ use nix::sys::socket::{self as sys, MsgFlags};
 
 use crate::{Result, failed};
 
+pub use nix::sys::signal::Signal::SIGTERM;
 pub use nix::sys::socket::UnixAddr;
 
 pub const AF_UNIX: sys::AddressFamily = sys::AddressFamily::Unix;
@@ -75,8 +76,6 @@ pub fn signalfd(signals: &[Signal]) -> Result<SignalFd> {
     signals.thread_block().map_err(failed("sigprocmask"))?;
     SignalFd::new(&signals).map_err(failed("signalfd"))
 }
-
-pub use nix::sys::signal::Signal::{SIGINT, SIGTERM};
 
 #[cfg(test)]
 mod tests {

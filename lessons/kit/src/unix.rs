@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::poll::PollFlags;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::socket::{self as sys, MsgFlags};
@@ -16,6 +17,9 @@ pub use nix::sys::signal::Signal::SIGTERM;
 pub use nix::sys::socket::UnixAddr;
 
 pub const AF_UNIX: sys::AddressFamily = sys::AddressFamily::Unix;
+pub const SOCK_SEQPACKET: sys::SockType = sys::SockType::SeqPacket;
+/// Of poll(2): the other end sends no more. nix has no name for it.
+pub const POLLRDHUP: PollFlags = PollFlags::from_bits_retain(nix::libc::POLLRDHUP);
 
 /// The name of a file; with its zero byte at most 108 bytes. Fails with `ENAMETOOLONG`.
 pub fn at_path(path: &Path) -> Result<UnixAddr> {
@@ -61,6 +65,13 @@ pub fn recvfrom(socket: &OwnedFd, buf: &mut [u8]) -> Result<(usize, Option<UnixA
     let (n, name) =
         sys::recvfrom::<UnixAddr>(socket.as_raw_fd(), buf).map_err(failed("recvfrom"))?;
     Ok((n, name.filter(|name| !name.is_unnamed())))
+}
+
+/// Takes one message; gives how long it is, which is more than `buf.len()` if the end of it was lost.
+///
+/// With MSG_TRUNC. Source: recv(2).
+pub fn recv_message(socket: &OwnedFd, buf: &mut [u8]) -> Result<usize> {
+    sys::recv(socket.as_raw_fd(), buf, MsgFlags::MSG_TRUNC).map_err(failed("recv"))
 }
 
 /// Takes a name out of its folder. Source: unlink(2).

@@ -77,7 +77,7 @@ impl Recording {
         self.without_machine_facts() == other.without_machine_facts()
     }
 
-    /// The recording with `at`, `pid`, `tid`, `kernel`, `isolation` and `frames` blanked, and of how much a buffer held
+    /// The recording with `at`, `pid`, `tid`, users, `kernel`, `isolation` and `frames` blanked, and of how much a buffer held
     /// only whether it was more than [`MUCH`].
     pub fn without_machine_facts(&self) -> Recording {
         let mut bare = self.clone();
@@ -87,6 +87,7 @@ impl Recording {
         bare.frames.clear();
         for event in &mut bare.events {
             (event.at, event.pid, event.tid) = (0, 0, 0);
+            event.args.iter_mut().for_each(|arg| arg.value.forget_users());
         }
         for (packet, of) in bare.packets.iter_mut().zip(&self.packets) {
             if self.is_much(of) {
@@ -331,6 +332,20 @@ pub enum Value {
 }
 
 impl Value {
+    /// Blanks the user and the group in a process's credentials.
+    fn forget_users(&mut self) {
+        match self {
+            Value::Struct { fields } => {
+                fields.iter_mut().for_each(|field| match field.name.as_ref() {
+                    "uid" | "gid" => field.value = Value::Opaque,
+                    _ => field.value.forget_users(),
+                })
+            }
+            Value::List { items } => items.iter_mut().for_each(Value::forget_users),
+            _ => {}
+        }
+    }
+
     /// The value itself and every value within it: the items of a list, the fields of a struct.
     pub fn parts(&self) -> impl Iterator<Item = &Value> {
         let mut open = vec![self];

@@ -114,6 +114,16 @@ fn a_right_server_passes_in_every_language_and_weather() {
 }
 
 #[test]
+fn a_server_at_a_path_is_held_to_the_same_in_python() {
+    for (way, first) in [("asks", None), ("plain", Some("takes-over-a-stale-name"))] {
+        let Some(command) = python("names", way) else { return };
+        let (lesson, status) = checked("23", &command, &[]);
+        assert_eq!(status, i32::from(first.is_some()), "{way}: {lesson:#}");
+        assert_eq!(broken(&lesson).first().copied(), first, "{way}: {lesson:#}");
+    }
+}
+
+#[test]
 fn the_same_mistake_breaks_the_same_rule_in_every_language() {
     for (mistake, rule) in
         [("stops-early", "reads-until-the-end"), ("sends-once", "sends-what-is-left")]

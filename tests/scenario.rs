@@ -538,6 +538,23 @@ fn a_peer_finds_what_the_program_makes_in_its_own_folder() {
 }
 
 #[test]
+fn a_peer_takes_datagrams_at_a_path() {
+    let script = "import os, socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); \
+                  folder = os.environ['TMPDIR']; s.bind(folder + '/me'); \
+                  s.sendto(b'who?', folder + '/clock'); s.sendto(s.recv(64), folder + '/clock')";
+    let Some(python) = fixtures::python() else { return };
+    let command = [python, "-c", script].map(String::from).to_vec();
+    let steps = [
+        "A: socket(AF_UNIX, SOCK_DGRAM)",
+        "A: bind(\"$TMPDIR/clock\")",
+        "A: recvfrom(\"who?\")",
+        "A: sendto(_, \"{text}\")",
+        "A: recvfrom(\"{text}\")",
+    ];
+    Run { confine: true, ..need!(run(command, &steps)) }.play().holds().ends_with(0);
+}
+
+#[test]
 fn lines_signals_and_time_are_steps_too() {
     let steps = ["server: stdin(\"{word}\")", "time: pass(2s)", "server: stdin()"];
     let played = need!(server("lines", &steps)).play().holds();

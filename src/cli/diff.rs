@@ -10,11 +10,10 @@ use crate::catalogue::{Demo, Lesson};
 use crate::error::{Error, Result, did_you_mean};
 use crate::event::{Reason, Recording};
 use crate::grade::diff::{Side, diff};
-use crate::play::{self, Request};
+use crate::play;
 use crate::render::diff as render;
 use crate::timeline::timeline;
-use crate::tracer::limits::Limits;
-use crate::{sandbox, tracer};
+use crate::tracer::{self, limits::Limits};
 
 use super::Outcome;
 use super::home::{Home, PackOption};
@@ -266,9 +265,5 @@ fn play(
         source: source.map(Path::to_path_buf),
         ..tracer::Settings::default()
     };
-    let request = Request {
-        sandbox: sandbox::Settings { confine: true, ..sandbox::Settings::default() },
-        ..demo_run(lesson, demo, roles, settings)?
-    };
-    play::play(&request, &mut |_| {})
+    play::play(&demo_run(lesson, demo, roles, settings)?, &mut |_| {})
 }

@@ -113,6 +113,12 @@ pub(super) fn entry(syscall: &str, a: &[u64; 6], t: &Tracee) -> Option<Known> {
             (if at == 1 { "openat" } else { "open" }, args)
         }
         "unlink" => ("unlink", vec![arg("pathname", t.text(a[0]))]),
+        // Where the kernel has no unlink, libc's is an unlinkat from the working folder.
+        "unlinkat"
+            if cfg!(target_arch = "aarch64") && a[0] as i32 == libc::AT_FDCWD && a[2] == 0 =>
+        {
+            ("unlink", vec![arg("pathname", t.text(a[1]))])
+        }
         "unlinkat" => (
             "unlinkat",
             vec![

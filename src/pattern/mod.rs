@@ -339,6 +339,11 @@ impl<'a> Said<'a> {
                     number == port && host.as_ref().is_none_or(|host| host == shown)
                 })
             }
+            // A folder of the machine's, as `$TMPDIR/chat`.
+            ArgPattern::Text(want) => {
+                matches!(piece.value, Value::Addr(SockAddr::Unix { .. }))
+                    && piece.text.as_bytes() == want
+            }
             ArgPattern::Word(words) => words.len() == 1 && words[0] == piece.text,
             _ => false,
         };

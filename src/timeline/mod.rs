@@ -707,6 +707,37 @@ mod tests {
     }
 
     #[test]
+    fn whose_process_it_was_is_a_fact_of_the_machine() {
+        use sample::{Sample, arg, fd, int};
+        let mut s = Sample::new(None, &["server"]);
+        let who = ("server", 1, 1);
+        let conn = s.socket(who, "SOCK_STREAM", 4);
+        let fields =
+            vec![arg("pid", Value::Process { value: 1 }), arg("uid", int(7)), arg("gid", int(8))];
+        let args = vec![arg("sockfd", fd(4, conn)), arg("optval", Value::Struct { fields })];
+        s.event(who, "getsockopt", args, Some(0), "");
+        for recording in [&s.0, &s.0.without_machine_facts()] {
+            let rows = timeline(recording).rows;
+            assert_eq!(rows[1].args[1].text, "{pid: process 1, uid: _, gid: _}");
+        }
+    }
+
+    #[test]
+    fn the_file_that_is_a_sockets_name_is_seen_to_go() {
+        use sample::{Sample, arg, fd};
+        let mut s = Sample::new(None, &["server"]);
+        let who = ("server", 1, 1);
+        let sock = s.socket(who, "SOCK_STREAM", 3);
+        for path in ["/tmp/notes", "/tmp/chat"] {
+            let pathname = Value::Text { value: path.into() };
+            s.event(who, "unlink", vec![arg("pathname", pathname)], Some(0), "");
+        }
+        let name = Value::Addr(crate::event::SockAddr::Unix { path: "/tmp/chat".into() });
+        s.event(who, "bind", vec![arg("sockfd", fd(3, sock)), arg("addr", name)], Some(0), "");
+        assert_eq!(timeline(&s.0).dropped, [(2, Noise::UnlinkOfFile)]);
+    }
+
+    #[test]
     fn a_spin_that_prints_is_two_rows_and_a_conversation_is_not_folded() {
         let rows = |came: &[u8]| {
             let mut s = sample::Sample::new(None, &["server"]);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::{Names, makes_descriptor};
 use super::say::about;
-use crate::event::{Event, Kind, Value};
+use crate::event::{Arg, Event, Kind, SockAddr, Value};
 
 /// Why an event is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Noise {
     NameAfterAccept,
     /// close of a descriptor that is no object of the recording, such as a file.
     CloseOfFile,
+    /// unlink of a file that no socket of the recording is named after.
+    UnlinkOfFile,
     /// sigaction that sets no handler.
     SignalDefaults,
     /// What the loader and the runtime do before and beside the program.
@@ -81,6 +83,8 @@ const LOADER: [&str; 44] = [
 /// The events that are noise, by `seq`.
 pub(super) fn noise(events: &[Event], names: &Names) -> BTreeMap<u64, Noise> {
     let mut found = BTreeMap::new();
+    let paths: BTreeSet<&str> =
+        events.iter().flat_map(|event| &event.args).filter_map(path).collect();
     let mut started: BTreeSet<(&str, u32)> = BTreeSet::new();
     // Of each thread its call before this one, whatever the others did in between.
     let mut last: BTreeMap<(&str, u32), &Event> = BTreeMap::new();
@@ -90,6 +94,10 @@ pub(super) fn noise(events: &[Event], names: &Names) -> BTreeMap<u64, Noise> {
         let before = last.insert(thread, event);
         if let Some(noise) = alone(event, names, started.contains(&process)) {
             found.insert(event.seq, noise);
+            continue;
+        }
+        if unlinked(event).is_some_and(|path| !paths.contains(path)) {
+            found.insert(event.seq, Noise::UnlinkOfFile);
             continue;
         }
         if event.socket.is_some_and(|id| names.is_socket(id)) {
@@ -120,7 +128,7 @@ pub(super) fn noise(events: &[Event], names: &Names) -> BTreeMap<u64, Noise> {
 /// process has used a socket.
 pub fn will_be_noise(event: &Event, names: &Names, started: bool) -> bool {
     let succeeded = Event { ret: Some(0), ..event.clone() };
-    let looks = |arg: &crate::event::Arg| matches!(&arg.value, Value::Named { text, .. } if text == "F_GETFD");
+    let looks = |arg: &Arg| matches!(&arg.value, Value::Named { text, .. } if text == "F_GETFD");
     alone(&succeeded, names, started).is_some()
         || event.call == "fcntl" && event.args.iter().any(looks)
 }
@@ -157,6 +165,22 @@ fn alone(event: &Event, names: &Names, started: bool) -> Option<Noise> {
         call if LOADER.contains(&call) && (object.is_none() || makes_descriptor(event)) => {
             Some(Noise::Loader)
         }
+        _ => None,
+    }
+}
+
+/// The path that a socket is named after.
+fn path(arg: &Arg) -> Option<&str> {
+    match &arg.value {
+        Value::Addr(SockAddr::Unix { path }) => Some(path),
+        _ => None,
+    }
+}
+
+/// The path that a call takes out of its folder.
+fn unlinked(event: &Event) -> Option<&str> {
+    match (event.call.as_ref(), event.arg("pathname")?) {
+        ("unlink" | "unlinkat", Value::Text { value }) => Some(value),
         _ => None,
     }
 }

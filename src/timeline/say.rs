@@ -314,6 +314,8 @@ impl Speaker<'_> {
                 let text = self.value(&arg.value);
                 match arg.name.as_ref() {
                     "msg_iov" | "msg_name" | "" => text,
+                    // Of a process's credentials: who has recorded it.
+                    "uid" | "gid" => format!("{}: _", arg.name),
                     name => format!("{}: {text}", name.strip_prefix("msg_").unwrap_or(name)),
                 }
             })

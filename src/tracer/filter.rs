@@ -38,7 +38,7 @@ const USING: &[libc::c_long] = &[
     libc::SYS_ppoll, libc::SYS_pselect6, libc::SYS_epoll_create1, libc::SYS_epoll_ctl,
     libc::SYS_epoll_pwait, libc::SYS_epoll_pwait2,
     libc::SYS_pipe2, libc::SYS_eventfd2, libc::SYS_timerfd_create, libc::SYS_timerfd_settime,
-    libc::SYS_timerfd_gettime, libc::SYS_signalfd4,
+    libc::SYS_timerfd_gettime, libc::SYS_signalfd4, libc::SYS_unlinkat,
     libc::SYS_rt_sigsuspend, libc::SYS_rt_sigtimedwait,
     libc::SYS_nanosleep, libc::SYS_clock_nanosleep,
     #[cfg(target_arch = "x86_64")] libc::SYS_poll,
@@ -49,6 +49,7 @@ const USING: &[libc::c_long] = &[
     #[cfg(target_arch = "x86_64")] libc::SYS_pipe,
     #[cfg(target_arch = "x86_64")] libc::SYS_eventfd,
     #[cfg(target_arch = "x86_64")] libc::SYS_signalfd,
+    #[cfg(target_arch = "x86_64")] libc::SYS_unlink,
     #[cfg(target_arch = "x86_64")] libc::SYS_pause,
 ];
 

@@ -305,7 +305,7 @@ impl Peer {
         let Some(raw) = RawAddr::of(&to) else {
             return Progress::Done(Some("no such address".into()));
         };
-        let socket = match self.talk.take().map_or_else(|| self.open(tracer), Ok) {
+        let socket = match self.talk.take().map_or_else(|| self.open_to_talk(tracer), Ok) {
             Ok(socket) => socket,
             Err(errno) => return Progress::Done(Some(failure(errno))),
         };
@@ -356,7 +356,7 @@ impl Peer {
     }
 
     fn bind(&mut self, addr: &SockAddr, tracer: &mut Tracer) -> Option<String> {
-        let raw = RawAddr::of(addr)?;
+        let Some(raw) = RawAddr::of(addr) else { return Some("no such address".into()) };
         let socket = match self.talk.take().map_or_else(|| self.open(tracer), Ok) {
             Ok(socket) => socket,
             Err(errno) => return Some(failure(errno)),
@@ -540,9 +540,11 @@ impl Peer {
         let Some(to) = to else {
             return Some("nobody has sent a datagram that could be answered".into());
         };
-        let raw = RawAddr::of(&to)?;
+        let Some(raw) = RawAddr::of(&to) else {
+            return Some("the last datagram had no sender's address to answer to".into());
+        };
         if self.talk.is_none() {
-            match self.open(tracer) {
+            match self.open_to_talk(tracer) {
                 Ok(socket) => self.talk = Some(socket),
                 Err(errno) => return Some(failure(errno)),
             }
@@ -699,14 +701,7 @@ impl Peer {
         // SAFETY: plain numbers; the descriptor is ours alone.
         let fd =
             unsafe { OwnedFd::from_raw_fd(Errno::result(libc::socket(self.domain, type_, 0))?) };
-        if self.domain == libc::AF_UNIX && self.type_ == libc::SOCK_DGRAM {
-            // An answer needs an address; one that the kernel chose would be another in every run.
-            let own = SockAddr::Abstract { name: format!("peer-{}", self.name) };
-            if let Some(raw) = RawAddr::of(&own) {
-                // SAFETY: the kernel reads the address, of the length given. A refusal shows when an answer is sent.
-                unsafe { libc::bind(fd.as_raw_fd(), raw.pointer(), raw.length) };
-            }
-        } else if self.domain != libc::AF_UNIX {
+        if self.domain != libc::AF_UNIX {
             if let Some(port) = tracer.next_port() {
                 super::choose_port(&fd, port);
             }
@@ -717,6 +712,20 @@ impl Peer {
         let inode = inode(&fd);
         tracer.peer_made(&self.name, inode, self.domain, self.type_, 0);
         Ok(Socket { fd, inode })
+    }
+
+    /// Such a socket with an address to which an answer can go, where the kernel gives it none by itself.
+    fn open_to_talk(&self, tracer: &mut Tracer) -> Result<Socket, Errno> {
+        let socket = self.open(tracer)?;
+        if self.domain == libc::AF_UNIX && self.type_ == libc::SOCK_DGRAM {
+            // One that the kernel chose would be another in every run.
+            let own = SockAddr::Abstract { name: format!("peer-{}", self.name) };
+            if let Some(raw) = RawAddr::of(&own) {
+                // SAFETY: the kernel reads the address, of the length given. A refusal shows when an answer is sent.
+                unsafe { libc::bind(socket.fd.as_raw_fd(), raw.pointer(), raw.length) };
+            }
+        }
+        Ok(socket)
     }
 
     /// Tells of what was done, and says how it failed if it did.

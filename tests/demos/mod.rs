@@ -72,7 +72,8 @@ pub fn played(
             weather: weathers(lesson, demo.weather.as_slice()).unwrap().pop(),
             ..tracer::Settings::default()
         },
-        sandbox: sandbox::Settings::default(),
+        // As `lab run` plays them.
+        sandbox: sandbox::Settings { confine: true, ..sandbox::Settings::default() },
         live: false,
         scenario: lesson.demo_plan(demo).unwrap().map(|plan| Scene { plan, seed: 1 }),
     };

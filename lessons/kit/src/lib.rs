@@ -12,6 +12,8 @@
 
 #![deny(unsafe_code)]
 
+pub mod unix;
+
 use std::fmt::{self, Write as _};
 use std::io::{BufRead as _, IoSlice, IoSliceMut, Write as _};
 use std::mem::MaybeUninit;

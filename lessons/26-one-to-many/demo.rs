@@ -5,9 +5,10 @@
 //! within half a second. Two servers share a port, hear the one datagram, and
 //! each answers the client alone.
 //!
-//! Run `ada`, `bob` and `client` in three shells, or let the lab play them.
-//! `group` asks the members of a group instead of everybody; `unpermitted`
-//! asks everybody without having said that it means to.
+//! Run `server`, `second` and `client` in three shells, or let the lab play them.
+//! `group` asks a group instead of everybody. `unpermitted` asks everybody
+//! without having said that it means to, and `no-way` a group without having
+//! said by which way. `outsider` is a server that has joined no group.
 
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
@@ -23,7 +24,7 @@ const EVERYBODY: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 0, 26);
 
 fn main() -> ExitCode {
-    let role = role_of(["ada", "bob", "client", "group", "unpermitted"]);
+    let role = role_of(["server", "second", "client", "group", "unpermitted", "no-way", "outsider"]);
     finish(role.and_then(|role| match role {
         "client" => {
             let sock = socket(AF_INET, SOCK_DGRAM)?;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
             ask(sock, GROUP)
         }
         "unpermitted" => ask(socket(AF_INET, SOCK_DGRAM)?, EVERYBODY),
+        "no-way" => ask(socket(AF_INET, SOCK_DGRAM)?, GROUP),
         name => server(name),
     }))
 }
@@ -47,7 +49,9 @@ fn server(name: &str) -> Result<()> {
     set_reuse_address(&sock, true)?;
     // Bound to 127.0.0.1 it would hear what is sent to 127.0.0.1 only.
     bind(&sock, (Ipv4Addr::UNSPECIFIED, PORT))?;
-    join_group(&sock, GROUP, Ipv4Addr::LOCALHOST)?;
+    if name != "outsider" {
+        join_group(&sock, GROUP, Ipv4Addr::LOCALHOST)?;
+    }
 
     let mut buf = [0; 1024];
     loop {

@@ -5,7 +5,7 @@
 //! answers `HERE` and its name: `HERE ada`.
 //!
 //! `lab check 26` plays the other end of each. To do that yourself, run this
-//! with `client` in one shell and the lesson's demo with `ada` in another.
+//! with `client` in one shell and the lesson's demo with `server` in another.
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;

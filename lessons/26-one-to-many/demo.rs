@@ -24,7 +24,8 @@ const EVERYBODY: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 0, 26);
 
 fn main() -> ExitCode {
-    let role = role_of(["server", "second", "client", "group", "unpermitted", "no-way", "outsider"]);
+    let role =
+        role_of(["server", "second", "client", "group", "unpermitted", "no-way", "outsider"]);
     finish(role.and_then(|role| match role {
         "client" => {
             let sock = socket(AF_INET, SOCK_DGRAM)?;

@@ -37,9 +37,10 @@ fn client() -> Result<()> {
 
 fn server() -> Result<()> {
     let name = input("")?.unwrap_or_default();
-    // TODO: The server hears what is said to everybody, and to the group
-    // 239.255.0.26, also where another server on this machine has the port as
-    // well. It answers `WHO?` and nothing else, and whoever asked it alone.
+    // TODO: The server hears what is said to everybody, and at 127.0.0.1's
+    // interface to the group 239.255.0.26, beside whichever other servers this
+    // machine has at the same port. It answers `WHO?` and nothing else, and
+    // tells nobody but whoever has asked.
     let sock = socket(AF_INET, SOCK_DGRAM)?;
     bind(&sock, SERVER)?;
     set_broadcast(&sock, true)?;

@@ -363,9 +363,14 @@ impl Peer {
             Ok(socket) => socket,
             Err(errno) => return Some(failure(errno)),
         };
-        // Of several who hear what is said to all, none keeps the others from the port.
-        if self.type_ == libc::SOCK_STREAM || hears_many(addr) {
-            set_option(&socket.fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, &1i32.to_ne_bytes());
+        // Of several who hear what is said to all, none keeps the others from the port, by whichever option they share it.
+        let options: &[i32] = match self.type_ {
+            libc::SOCK_STREAM => &[libc::SO_REUSEADDR],
+            libc::SOCK_DGRAM if hears_many(addr) => &[libc::SO_REUSEADDR, libc::SO_REUSEPORT],
+            _ => &[],
+        };
+        for option in options {
+            set_option(&socket.fd, libc::SOL_SOCKET, *option, &1i32.to_ne_bytes());
         }
         // SAFETY: the kernel reads the address, of the length given.
         let result =

@@ -5,10 +5,10 @@
 //! within half a second. Two servers share a port, hear the one datagram, and
 //! each answers the client alone.
 //!
-//! Run `server`, `second` and `client` in three shells, or let the lab play them.
-//! `group` asks a group instead of everybody. `unpermitted` asks everybody
-//! without having said that it means to, and `no-way` a group without having
-//! said by which way. `outsider` is a server that has joined no group.
+//! Run `server`, `second` and `client` in three shells, or let the lab play
+//! them. `group` asks a group instead of everybody, `refused` has said for
+//! neither what the kernel wants to hear. `outsider` is a server that has
+//! joined no group.
 
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
@@ -24,9 +24,8 @@ const EVERYBODY: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 0, 26);
 
 fn main() -> ExitCode {
-    let role =
-        role_of(["server", "second", "client", "group", "unpermitted", "no-way", "outsider"]);
-    finish(role.and_then(|role| match role {
+    let roles = ["server", "second", "client", "group", "refused", "outsider"];
+    finish(role_of(roles).and_then(|role| match role {
         "client" => {
             let sock = socket(AF_INET, SOCK_DGRAM)?;
             set_broadcast(&sock, true)?;
@@ -38,8 +37,15 @@ fn main() -> ExitCode {
             set_multicast_interface(&sock, Ipv4Addr::LOCALHOST)?;
             ask(sock, GROUP)
         }
-        "unpermitted" => ask(socket(AF_INET, SOCK_DGRAM)?, EVERYBODY),
-        "no-way" => ask(socket(AF_INET, SOCK_DGRAM)?, GROUP),
+        "refused" => {
+            let sock = socket(AF_INET, SOCK_DGRAM)?;
+            for whom in [EVERYBODY, GROUP] {
+                if let Err(error) = sendto(&sock, b"WHO?", (whom, PORT)) {
+                    perror(&error);
+                }
+            }
+            close(sock)
+        }
         name => server(name),
     }))
 }
@@ -68,12 +74,14 @@ fn ask(sock: OwnedFd, whom: Ipv4Addr) -> Result<()> {
     sendto(&sock, b"WHO?", (whom, PORT))?;
     // How many will answer nobody knows. Only the time says that it is over.
     let deadline = Instant::now() + Duration::from_millis(500);
-    let mut names = Vec::new();
+    let mut names: Vec<String> = Vec::new();
     while readable(&sock, deadline)? {
         let mut buf = [0; 1024];
         let (n, _) = recvfrom(&sock, &mut buf)?;
-        let Some(name) = text(&buf[..n])?.strip_prefix("HERE ") else { continue };
-        if !names.contains(&name.to_string()) {
+        let Some(name) = text(&buf[..n])?.strip_prefix("HERE ") else {
+            continue;
+        };
+        if !names.iter().any(|known| known == name) {
             println!("{name}");
             names.push(name.to_string());
         }

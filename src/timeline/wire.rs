@@ -551,7 +551,66 @@ fn is_many(ip: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sample::{Sample, arg, fd};
+    use super::super::timeline;
     use super::*;
+    use crate::event::Look;
+
+    const ANY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
+    const HOME: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+    /// A call on a datagram socket, bound to `local` after it, that sent this: from, to.
+    fn does(
+        s: &mut Sample,
+        (role, call, id): (&str, &'static str, u32),
+        local: (Ipv4Addr, u16),
+        sent: Option<((Ipv4Addr, u16), (Ipv4Addr, u16))>,
+    ) {
+        let at = |(ip, port)| SockAddr::Inet { ip, port };
+        s.event((role, 1, 1), call, vec![arg("sockfd", fd(3, id))], Some(0), "");
+        let cause = Cause { after: s.last(), role: Some(role.into()), thread: 1, waiting: false };
+        let sent = sent.map(|(source, target)| Packet {
+            cause: cause.clone(),
+            source: at(source),
+            target: at(target),
+            what: What::Datagram,
+            len: 4,
+        });
+        s.0.packets.extend(sent);
+        let state = SocketState {
+            socket: Some(SocketId(id)),
+            orphan: false,
+            protocol: "udp".into(),
+            state: "UNCONN".into(),
+            local: at(local),
+            remote: at((ANY, 0)),
+            receive_queue: 0,
+            send_queue: 0,
+        };
+        s.0.looks.push(Look { cause, quiet: false, sockets: vec![state] });
+    }
+
+    #[test]
+    fn a_datagram_to_many_has_an_arrow_to_each_who_hears_it() {
+        let mut s = Sample::new(None, &["server", "second", "deaf", "client"]);
+        let [server, second, deaf, client] = ["server", "second", "deaf", "client"]
+            .map(|role| s.socket((role, 1, 1), "SOCK_DGRAM", 3));
+        does(&mut s, ("server", "bind", server), (ANY, 7026), None);
+        does(&mut s, ("second", "bind", second), (ANY, 7026), None);
+        does(&mut s, ("deaf", "bind", deaf), (HOME, 7026), None);
+        let (asker, everybody) = ((HOME, 41000), (Ipv4Addr::new(127, 255, 255, 255), 7026));
+        does(&mut s, ("client", "sendto", client), (ANY, 41000), Some((asker, everybody)));
+        for (role, id) in [("server", server), ("second", second)] {
+            does(&mut s, (role, "sendto", id), (ANY, 7026), Some(((HOME, 7026), asker)));
+        }
+        let rows = timeline(&s.0).rows;
+        let role = |point: &Point| point.role.clone().unwrap_or_default();
+        let arrows = rows.iter().flat_map(|row| &row.arrows);
+        let arrows: Vec<_> =
+            arrows.map(|it| format!("{} {}", role(&it.from), role(&it.to))).collect();
+        let wanted = ["client server", "client second", "server client", "second client"];
+        assert_eq!(arrows, wanted);
+    }
 
     #[test]
     fn a_connection_that_is_asked_for_has_sent_no_byte_yet() {

@@ -244,8 +244,9 @@ impl Reader<'_> {
     }
 
     fn group(&self, text: &[u8]) -> Result<Ipv4Addr, Error> {
-        let address = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-        address.filter(Ipv4Addr::is_multicast).ok_or_else(|| self.wrong(A_GROUP))
+        let group: Option<Ipv4Addr> =
+            std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+        group.filter(Ipv4Addr::is_multicast).ok_or_else(|| self.wrong(A_GROUP))
     }
 
     /// `2s`, `0.5s` in nanoseconds.

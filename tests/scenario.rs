@@ -492,6 +492,25 @@ fn datagram_peers_drop_duplicate_and_answer_from_elsewhere() {
 }
 
 #[test]
+fn what_is_said_to_many_reaches_each_peer_that_hears_it() {
+    let steps = [
+        "A: bind(0.0.0.0:7900)",
+        "A: join(\"239.255.0.26\")",
+        "B: bind(0.0.0.0:7900)",
+        "C: bind(:7901)",
+        "C: sendto(127.255.255.255:7900, \"{word}\")",
+        "A: recvfrom(\"{word}\")",
+        "B: recvfrom(\"{word}\")",
+        "C: sendto(239.255.0.26:7900, \"{word2}\")",
+        "A: recvfrom(\"{word2}\")",
+        "A: sendto(_, \"{word3}\")",
+        "C: recvfrom(\"{word3}\")",
+        "server: kill(SIGTERM)",
+    ];
+    need!(server("echo_datagrams", &steps)).serves().play().holds();
+}
+
+#[test]
 fn a_peer_may_be_the_server() {
     let steps = [
         "A: bind(:7000)",

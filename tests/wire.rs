@@ -361,6 +361,30 @@ const FACTS: &[Fact] = &[
         ],
         ..PLAIN
     },
+    Fact {
+        lesson: "26",
+        says: "what is sent to everybody goes once and reaches two; each answers for itself",
+        packets: Some(&[
+            "client -> server 4 bytes",
+            "client -> second 4 bytes",
+            "server -> client 11 bytes",
+            "second -> client 11 bytes",
+        ]),
+        ..PLAIN
+    },
+    Fact {
+        lesson: "26",
+        variant: "outsider",
+        says: "who has joined no group hears it all the same",
+        story: &[
+            "server: setsockopt(sock, IPPROTO_IP, IP_ADD_MEMBERSHIP",
+            "outsider: bind(sock, 0.0.0.0:7026) = 0",
+            "group -> outsider 4 bytes",
+            "outsider: recvfrom(sock, \"WHO?\"",
+        ],
+        never: &["outsider: setsockopt(sock, IPPROTO_IP, IP_ADD_MEMBERSHIP"],
+        ..PLAIN
+    },
 ];
 
 #[test]

@@ -93,8 +93,8 @@ impl Stage {
     /// Before any program starts: what a peer sets up first is there when the first client comes.
     pub fn set_up(&mut self, tracer: &mut Tracer) -> Result<()> {
         let sets_up = |step: &Step<Vec<u8>>| {
-            use Action::{Bind, Listen, Slow, Socket};
-            matches!(step.does, Socket { .. } | Bind(_) | Listen(_) | Slow)
+            use Action::{Bind, Join, Listen, Slow, Socket};
+            matches!(step.does, Socket { .. } | Bind(_) | Join(_) | Listen(_) | Slow)
         };
         while self.script.steps.get(self.at).is_some_and(sets_up) {
             self.go_on(tracer)?;

@@ -18,13 +18,14 @@
 //! | `A: slow()` | from now on reads a byte per quiet moment, 64 times, then lets go; to make a writer wait takes more than the buffers hold: `{binary:1048576}` |
 //! | `A: bind(:9999)` `A: listen(5)` `A: accept()` | a peer that is a server, or a datagram socket with an address |
 //! | `A: sendto(:9999, "x")` `A: recvfrom("x")` | one datagram; `_` for the address: whoever sent the last one |
+//! | `A: join("239.255.0.26")` | takes part in a group: what is sent to it comes to the port that it is bound to |
 //! | `A: socket(AF_UNIX, SOCK_SEQPACKET)` | what the other steps of `A` do not tell already |
 //! | `server: stdin("line")` `server: stdin()` | a line on its stdin; end of file |
 //! | `server: kill(SIGTERM)` | a signal to its first process |
 //! | `again: start()` | the program under test is started once more; from then on that process is the role `again` |
 //! | `time: pass()` `time: pass(2s)` | the next timer fires; so much virtual time passes |
 //!
-//! What peers set up in the first steps (`socket`, `bind`, `listen`, `slow`) is there before the program starts; every other
+//! What peers set up in the first steps (`socket`, `bind`, `join`, `listen`, `slow`) is there before the program starts; every other
 //! step is taken up when nobody can move. A `recv` that has nothing yet waits for the programs' timers, a second of virtual
 //! time at most; all else takes no time.
 //!
@@ -40,6 +41,8 @@ mod early;
 pub mod names;
 mod steps;
 pub mod texts;
+
+use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
@@ -149,6 +152,8 @@ pub enum Action<T, A = SockAddr> {
         type_: String,
     },
     Bind(A),
+    /// A group of IPv4, at loopback's interface.
+    Join(Ipv4Addr),
     Listen(i32),
     Accept,
     /// Port 0 stands for the one where the program listens.
@@ -339,8 +344,9 @@ impl Script {
             Some(SockAddr::Unix { .. } | SockAddr::Abstract { .. }) => "AF_UNIX",
             _ => "AF_INET",
         };
-        let is_datagram =
-            |step: &Step<_>| matches!(step.does, Action::SendTo { .. } | Action::RecvFrom(_));
+        let is_datagram = |step: &Step<_>| {
+            matches!(step.does, Action::SendTo { .. } | Action::RecvFrom(_) | Action::Join(_))
+        };
         let type_ = if own().any(is_datagram) { "SOCK_DGRAM" } else { "SOCK_STREAM" };
         (domain.into(), type_.into())
     }
@@ -495,6 +501,7 @@ impl<T, A> Action<T, A> {
                 Action::Socket { domain: domain.clone(), type_: type_.clone() }
             }
             Action::Bind(addr) => Action::Bind(place(addr)),
+            Action::Join(group) => Action::Join(*group),
             Action::Listen(backlog) => Action::Listen(*backlog),
             Action::Accept => Action::Accept,
             Action::Connect { to, want } => Action::Connect { to: place(to), want: want.clone() },

@@ -1,14 +1,16 @@
 //! Reads a step: the one notation, with the calls of the outside world.
 
+use std::net::Ipv4Addr;
+
 use super::texts::{Address, Template};
 use super::{Action, Expected, Pieces, Step, Want, Who};
 use crate::error::Error;
 use crate::event::SockAddr;
 use crate::pattern::{self, ArgPattern, CallName, CallPattern};
 
-const CALLS: [&str; 19] = [
-    "connect", "send", "recv", "shutdown", "close", "reset", "vanish", "slow", "bind", "listen",
-    "accept", "sendto", "recvfrom", "socket", "stdin", "kill", "start", "pass", "sleep",
+const CALLS: [&str; 20] = [
+    "connect", "send", "recv", "shutdown", "close", "reset", "vanish", "slow", "bind", "join",
+    "listen", "accept", "sendto", "recvfrom", "socket", "stdin", "kill", "start", "pass", "sleep",
 ];
 
 /// The signals that a step may send.
@@ -16,6 +18,8 @@ const SIGNALS: [&str; 10] = [
     "SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT", "SIGPIPE", "SIGCHLD",
     "SIGSTOP", "SIGCONT",
 ];
+
+const A_GROUP: &str = "a group of IPv4 in quotes: `\"239.255.0.26\"`";
 
 /// Reads the step of this number.
 pub(super) fn step(number: usize, text: &str) -> Result<Step<Template, Address>, Error> {
@@ -93,6 +97,7 @@ impl Reader<'_> {
                 Action::Socket { domain, type_ }
             }
             ("bind", [addr]) => Action::Bind(self.address(addr)?),
+            ("join", [ArgPattern::Text(group)]) => Action::Join(self.group(group)?),
             ("listen", [ArgPattern::Int(backlog)]) => Action::Listen(*backlog as i32),
             ("accept", []) => Action::Accept,
             ("connect", [addr]) => Action::Connect { to: self.dialled(addr)?, want: self.want()? },
@@ -153,6 +158,7 @@ impl Reader<'_> {
                     "bind" | "connect" => {
                         "an address: `:9999`, `[::1]:9999`, `@name` or `\"/path\"`"
                     }
+                    "join" => A_GROUP,
                     "listen" => "a backlog",
                     "send" | "sendto" if call == "send" => {
                         "a text, then `split`, `chunks`, `glued`, `first` or nothing"
@@ -235,6 +241,12 @@ impl Reader<'_> {
             }
             _ => self.address(arg),
         }
+    }
+
+    fn group(&self, text: &[u8]) -> Result<Ipv4Addr, Error> {
+        let group: Option<Ipv4Addr> =
+            std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+        group.filter(Ipv4Addr::is_multicast).ok_or_else(|| self.wrong(A_GROUP))
     }
 
     /// `2s`, `0.5s` in nanoseconds.

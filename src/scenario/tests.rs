@@ -37,6 +37,7 @@ fn every_kind_of_step_reads() {
         "A: connect({ip}:{port})",
         "A: connect([::1]:{port})",
         "A: sendto(:{port2}, \"{ip} {port}\")",
+        "A: join(\"239.255.0.26\")",
         "A: listen(5)",
         "A: accept()",
         "A: connect([::1]:9999)",
@@ -94,6 +95,7 @@ fn a_wrong_step_is_told_with_its_column_and_what_was_expected() {
         ("A: send(\"x\"", 12, "lacks a closing parenthesis"),
         ("A: send(\"你{txet}\")", 12, "has the unknown text `{txet}`; known are {text}"),
         ("A: send(\"{binary:0}\")", 10, "has a text of no length from 1"),
+        ("A: join(\"127.0.0.1\")", 9, "should have in its parentheses a group"),
         ("A: recv()", 9, "should have in its parentheses what must have come"),
         ("A: recv(\"x\") = 1", 13, "asks for data and for a result"),
         ("A: close() = 0", 11, "asks for a result"),
@@ -313,6 +315,7 @@ fn a_peers_socket_is_of_the_kind_that_its_steps_need() {
     };
     assert_eq!(kind(&["B: connect(@x)", "A: connect(:1)"]), "AF_INET SOCK_STREAM");
     assert_eq!(kind(&["A: bind(:1)", "A: recvfrom(\"\")"]), "AF_INET SOCK_DGRAM");
+    assert_eq!(kind(&["A: bind(:1)", "A: join(\"239.0.0.1\")"]), "AF_INET SOCK_DGRAM");
     assert_eq!(kind(&["A: connect([::1]:1)"]), "AF_INET6 SOCK_STREAM");
     assert_eq!(
         kind(&["A: socket(AF_UNIX, SOCK_SEQPACKET)", "A: connect(:1)"]),

@@ -198,6 +198,8 @@ impl Speaker<'_> {
             ("epoll_ctl", "event", Value::Struct { fields }) => {
                 field(fields, "events").map_or_else(|| "_".into(), |events| self.value(events))
             }
+            // socket(2) leaves the choice to the kernel so. As a level of options 0 is IP itself.
+            (_, "protocol", Value::Named { value: 0, text }) if text == "IPPROTO_IP" => "0".into(),
             ("signal" | "killed", _, Value::Text { value }) => plain_text(value),
             (_, _, value) => self.value(value),
         }
@@ -208,9 +210,7 @@ impl Speaker<'_> {
         match value {
             Value::Int { value } => value.to_string(),
             Value::Fd { value, socket } => self.fd(*value, *socket),
-            Value::Named { value: 0, text } if text == "IPPROTO_IP" || text.is_empty() => {
-                "0".into()
-            }
+            Value::Named { value: 0, text } if text.is_empty() => "0".into(),
             Value::Named { text, .. } => text.clone(),
             Value::Bytes(bytes) => self.data(bytes),
             Value::Text { value } => {

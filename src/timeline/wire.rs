@@ -4,8 +4,8 @@
 //! addresses become the names of the sockets that have them. A connection that nobody has accepted yet bears the
 //! name that it will have; one that nobody ever accepts bears the address of whoever asked for it.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Names, Row, RowKind, Speaker};
 use crate::event::{
@@ -185,7 +185,7 @@ pub(super) fn attach(
         {
             if ends.is_shown(packet) {
                 let row = &mut rows[places.row(&packet.cause)];
-                add_arrow(row, ends.arrow(n, packet, speaker));
+                add_arrows(row, ends.arrows(n, packet, speaker));
             }
         }
         let at = places.row(&look.cause);
@@ -214,21 +214,25 @@ pub(super) fn attach(
     }
     for (n, packet) in packets.filter(|(_, packet)| ends.is_shown(packet)) {
         let row = &mut rows[places.row(&packet.cause)];
-        add_arrow(row, ends.arrow(n, packet, speaker));
+        add_arrows(row, ends.arrows(n, packet, speaker));
     }
     quiet
 }
 
-fn add_arrow(row: &mut Row, arrow: Arrow) {
-    if let Some(last) = row.arrows.last_mut()
-        && (&last.from, &last.to, last.what) == (&arrow.from, &arrow.to, arrow.what)
-        && last.len / last.count == arrow.len
-    {
-        last.count += 1;
-        last.packets.extend(arrow.packets);
-        return;
+/// Adds what one packet became: to the arrows of the packet before it, if that was its like, else beside them.
+fn add_arrows(row: &mut Row, arrows: Vec<Arrow>) {
+    let before = row.arrows.len().saturating_sub(arrows.len());
+    for (n, arrow) in arrows.into_iter().enumerate() {
+        if let Some(last) = row.arrows.get_mut(before + n)
+            && (&last.from, &last.to, last.what) == (&arrow.from, &arrow.to, arrow.what)
+            && last.len / last.count == arrow.len
+        {
+            last.count += 1;
+            last.packets.extend(arrow.packets);
+        } else {
+            row.arrows.push(arrow);
+        }
     }
-    row.arrows.push(arrow);
 }
 
 /// What tells two sockets apart: the description, or the two ends of what no event speaks of.
@@ -316,6 +320,14 @@ impl Places {
 
 type Plain = (IpAddr, u16);
 
+/// A socket without another end, at a look.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    after: u64,
+    id: SocketId,
+    at: IpAddr,
+}
+
 /// Which socket has which addresses.
 struct Ends<'a> {
     recording: &'a Recording,
@@ -323,9 +335,11 @@ struct Ends<'a> {
     /// Connections of both protocols, by their own end and the other.
     pairs: HashMap<(Plain, Plain), SocketId>,
     /// Listeners and unconnected sockets by protocol and port, in the order in which they were seen.
-    ports: HashMap<(String, u16), Vec<(u64, SocketId)>>,
+    ports: HashMap<(String, u16), Vec<Seen>>,
     /// The `seq` of the listen, or else the bind, from which on others can reach a socket.
     open_from: HashMap<SocketId, u64>,
+    /// The event after which a socket was seen to be gone.
+    closed_from: HashMap<SocketId, u64>,
 }
 
 impl<'a> Ends<'a> {
@@ -336,6 +350,7 @@ impl<'a> Ends<'a> {
             pairs: HashMap::new(),
             ports: HashMap::new(),
             open_from: HashMap::new(),
+            closed_from: HashMap::new(),
         };
         for event in recording.events.iter().filter(|event| event.ret == Some(0)) {
             if let ("bind" | "listen", Some(id)) = (event.call.as_ref(), event.socket) {
@@ -343,17 +358,22 @@ impl<'a> Ends<'a> {
             }
         }
         for look in &recording.looks {
-            for state in look.sockets.iter().filter(|state| state.state != "CLOSED") {
+            for state in &look.sockets {
                 let (Some(id), Some(local)) = (state.socket, state.local.internet()) else {
                     continue;
                 };
+                if state.state == "CLOSED" {
+                    ends.closed_from.insert(id, look.cause.after);
+                    continue;
+                }
                 match state.remote.internet() {
                     Some(remote) if remote.1 != 0 => {
                         ends.pairs.insert((local, remote), id);
                     }
                     _ => {
                         let key = (state.protocol.to_string(), local.1);
-                        ends.ports.entry(key).or_default().push((look.cause.after, id));
+                        let seen = Seen { after: look.cause.after, id, at: local.0 };
+                        ends.ports.entry(key).or_default().push(seen);
                     }
                 }
             }
@@ -378,11 +398,7 @@ impl<'a> Ends<'a> {
         let after = packet.cause.after;
         let ends = [(&packet.source, &packet.target), (&packet.target, &packet.source)];
         !ends.into_iter().any(|(own, other)| {
-            let protocol = match packet.what {
-                What::Datagram | What::Unreachable => "udp",
-                _ => "tcp",
-            };
-            let object = self.object(protocol, after, own, other);
+            let object = self.object(protocol_of(packet.what), after, (own, other), None);
             object.is_some_and(|id| self.names.is_hidden(id))
         })
     }
@@ -410,59 +426,91 @@ impl<'a> Ends<'a> {
         }
     }
 
-    /// The socket that has this end of a packet.
+    /// The socket that has this end of a packet; of those that share a port the one of the role `of`.
     fn object(
         &self,
         protocol: &str,
         after: u64,
-        own: &SockAddr,
-        other: &SockAddr,
+        (own, other): (&SockAddr, &SockAddr),
+        of: Option<&str>,
     ) -> Option<SocketId> {
         let (own, other) = (own.internet()?, other.internet()?);
-        self.pairs.get(&(own, other)).copied().or_else(|| self.at_port(protocol, after, own.1))
+        let pair = self.pairs.get(&(own, other)).copied();
+        pair.or_else(|| self.at_port(protocol, after, own.1, of))
     }
 
     /// The listener or unconnected socket that had a port at a moment: the latest seen by then, else the first seen after
-    /// it that was open by then.
-    fn at_port(&self, protocol: &str, after: u64, port: u16) -> Option<SocketId> {
+    /// it that was open by then; one of the role `of`, if that has any.
+    fn at_port(&self, protocol: &str, after: u64, port: u16, of: Option<&str>) -> Option<SocketId> {
         let seen = self.ports.get(&(protocol.to_owned(), port))?;
-        let by_then = seen.iter().rfind(|(at, _)| *at <= after);
-        let was_open =
-            |(_, id): &&(u64, SocketId)| self.open_from.get(id).is_none_or(|from| *from <= after);
-        by_then.or(seen.first().filter(was_open)).map(|(_, id)| *id)
-    }
-
-    fn point(
-        &self,
-        after: u64,
-        what: What,
-        own: &SockAddr,
-        other: &SockAddr,
-        speaker: &mut Speaker<'_>,
-    ) -> Point {
-        let protocol = match what {
-            What::Datagram | What::Unreachable => "udp",
-            _ => "tcp",
+        let latest = |seen: &[Seen]| {
+            let by_then = seen.iter().rfind(|it| it.after <= after);
+            by_then.or(seen.first().filter(|it| self.is_open(it.id, after))).map(|it| it.id)
         };
-        let object = self.object(protocol, after, own, other);
-        let role = object.and_then(|id| Some(self.recording.socket(id)?.role.clone()));
-        let name = object.and_then(|id| speaker.names.of(id)).map(str::to_owned);
-        Point { role, object, name: name.unwrap_or_else(|| speaker.masks.endpoint(own)) }
+        let is_own = |it: &&Seen| of.is_some() && self.role_of(it.id) == of;
+        let own: Vec<Seen> = seen.iter().filter(is_own).copied().collect();
+        latest(&own).or_else(|| latest(seen))
     }
 
-    fn arrow(&self, n: usize, packet: &Packet, speaker: &mut Speaker<'_>) -> Arrow {
+    /// The sockets that hear a datagram to everybody or to a group: all at its port that are bound to its address or to
+    /// none. Linux hands one to a group to those as well that have not joined it, if any other socket of the machine
+    /// has: ip(7), `IP_MULTICAST_ALL`.
+    fn hearers(&self, packet: &Packet) -> Vec<SocketId> {
+        let (after, target) = (packet.cause.after, packet.target.internet());
+        let Some((ip, port)) = target.filter(|(ip, _)| is_many(*ip)) else { return Vec::new() };
+        let seen = self.ports.get(&("udp".to_owned(), port)).map_or(&[][..], Vec::as_slice);
+        let hears = |it: &&Seen| {
+            (it.at == ip || it.at.is_unspecified())
+                && self.is_open(it.id, after)
+                && self.closed_from.get(&it.id).is_none_or(|from| after < *from)
+        };
+        let hearers: BTreeSet<SocketId> = seen.iter().filter(hears).map(|it| it.id).collect();
+        hearers.into_iter().collect()
+    }
+
+    fn is_open(&self, id: SocketId, after: u64) -> bool {
+        self.open_from.get(&id).is_none_or(|from| *from <= after)
+    }
+
+    fn role_of(&self, id: SocketId) -> Option<&str> {
+        self.recording.socket(id).map(|socket| socket.role.as_ref())
+    }
+
+    fn point(&self, object: Option<SocketId>, at: &SockAddr, speaker: &mut Speaker<'_>) -> Point {
+        let role = object.and_then(|id| self.role_of(id)).map(str::to_owned);
+        let name = object.and_then(|id| speaker.names.of(id)).map(str::to_owned);
+        Point { role, object, name: name.unwrap_or_else(|| speaker.masks.endpoint(at)) }
+    }
+
+    /// A packet from its sender to whoever hears it: one arrow, or of a datagram to many as many as hear it.
+    fn arrows(&self, n: usize, packet: &Packet, speaker: &mut Speaker<'_>) -> Vec<Arrow> {
         let Packet { cause, source, target, what, len } = packet;
-        let from = self.point(cause.after, *what, source, target, speaker);
-        let to = self.point(cause.after, *what, target, source, speaker);
+        let protocol = protocol_of(*what);
+        // An answer of the kernel's comes in the other end's call.
+        let of = cause.role.as_deref().filter(|_| *what == What::Datagram);
+        let from = self.object(protocol, cause.after, (source, target), of);
+        let hearers = self.hearers(packet);
+        let targets = match hearers.is_empty() {
+            true => vec![self.object(protocol, cause.after, (target, source), None)],
+            false => hearers.into_iter().map(Some).collect(),
+        };
         let len = if self.recording.is_much(packet) { TOO_MUCH } else { *len };
-        Arrow { from, to, what: *what, len, count: 1, packets: vec![n] }
+        let arrow = |to: Option<SocketId>| Arrow {
+            from: self.point(from, source, speaker),
+            to: self.point(to, target, speaker),
+            what: *what,
+            len,
+            count: 1,
+            packets: vec![n],
+        };
+        targets.into_iter().map(arrow).collect()
     }
 
     fn line(&self, state: &SocketState, speaker: &mut Speaker<'_>) -> (Key, SocketLine) {
         let pair = || Some((state.local.internet()?, state.remote.internet()?));
         let object = state.socket.or_else(|| self.pairs.get(&pair()?).copied());
         // What nobody has accepted belongs to whoever listens at its port.
-        let listener = || self.at_port(&state.protocol, u64::MAX, state.local.port()?);
+        let listener = || self.at_port(&state.protocol, u64::MAX, state.local.port()?, None);
         let role =
             object.or_else(listener).and_then(|id| Some(self.recording.socket(id)?.role.clone()));
         let name = object.and_then(|id| speaker.names.of(id)).map(str::to_owned);
@@ -488,9 +536,81 @@ impl<'a> Ends<'a> {
     }
 }
 
+fn protocol_of(what: What) -> &'static str {
+    match what {
+        What::Datagram | What::Unreachable => "udp",
+        _ => "tcp",
+    }
+}
+
+/// Whether an address is no single socket's: a group, everybody, or everybody of the only network that a run has.
+fn is_many(ip: IpAddr) -> bool {
+    const LOOPBACK: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
+    ip.is_multicast() || ip == Ipv4Addr::BROADCAST || ip == LOOPBACK
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::sample::{Sample, arg, fd};
+    use super::super::timeline;
     use super::*;
+    use crate::event::Look;
+
+    const ANY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
+    const HOME: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+    /// A call on a datagram socket, bound to `local` after it, that sent this: from, to.
+    fn does(
+        s: &mut Sample,
+        (role, call, id): (&str, &'static str, u32),
+        local: (Ipv4Addr, u16),
+        sent: Option<((Ipv4Addr, u16), (Ipv4Addr, u16))>,
+    ) {
+        let at = |(ip, port)| SockAddr::Inet { ip, port };
+        s.event((role, 1, 1), call, vec![arg("sockfd", fd(3, id))], Some(0), "");
+        let cause = Cause { after: s.last(), role: Some(role.into()), thread: 1, waiting: false };
+        let sent = sent.map(|(source, target)| Packet {
+            cause: cause.clone(),
+            source: at(source),
+            target: at(target),
+            what: What::Datagram,
+            len: 4,
+        });
+        s.0.packets.extend(sent);
+        let state = SocketState {
+            socket: Some(SocketId(id)),
+            orphan: false,
+            protocol: "udp".into(),
+            state: "UNCONN".into(),
+            local: at(local),
+            remote: at((ANY, 0)),
+            receive_queue: 0,
+            send_queue: 0,
+        };
+        s.0.looks.push(Look { cause, quiet: false, sockets: vec![state] });
+    }
+
+    #[test]
+    fn a_datagram_to_many_has_an_arrow_to_each_who_hears_it() {
+        let mut s = Sample::new(None, &["server", "second", "deaf", "client"]);
+        let [server, second, deaf, client] = ["server", "second", "deaf", "client"]
+            .map(|role| s.socket((role, 1, 1), "SOCK_DGRAM", 3));
+        does(&mut s, ("server", "bind", server), (ANY, 7026), None);
+        does(&mut s, ("second", "bind", second), (ANY, 7026), None);
+        does(&mut s, ("deaf", "bind", deaf), (HOME, 7026), None);
+        let (asker, everybody) = ((HOME, 41000), (Ipv4Addr::new(127, 255, 255, 255), 7026));
+        does(&mut s, ("client", "sendto", client), (ANY, 41000), Some((asker, everybody)));
+        for (role, id) in [("server", server), ("second", second)] {
+            does(&mut s, (role, "sendto", id), (ANY, 7026), Some(((HOME, 7026), asker)));
+        }
+        let rows = timeline(&s.0).rows;
+        let role = |point: &Point| point.role.clone().unwrap_or_default();
+        let arrows = rows.iter().flat_map(|row| &row.arrows);
+        let arrows: Vec<_> =
+            arrows.map(|it| format!("{} {}", role(&it.from), role(&it.to))).collect();
+        let wanted = ["client server", "client second", "server client", "second client"];
+        assert_eq!(arrows, wanted);
+    }
 
     #[test]
     fn a_connection_that_is_asked_for_has_sent_no_byte_yet() {

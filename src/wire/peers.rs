@@ -10,6 +10,7 @@
 
 use std::collections::VecDeque;
 use std::mem::{MaybeUninit, size_of};
+use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -194,6 +195,7 @@ impl Peer {
             // It is made where it is first needed.
             Action::Socket { .. } => None,
             Action::Bind(addr) => self.bind(addr, tracer),
+            Action::Join(group) => self.join(*group, tracer),
             Action::Listen(backlog) => {
                 let Some(listener) = &self.listener else {
                     return Some(self.lacks("address to listen at"));
@@ -361,8 +363,14 @@ impl Peer {
             Ok(socket) => socket,
             Err(errno) => return Some(failure(errno)),
         };
-        if self.type_ == libc::SOCK_STREAM {
-            set_option(&socket.fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, &1i32.to_ne_bytes());
+        // Of several who hear what is said to all, none keeps the others from the port, by whichever option they share it.
+        let options: &[i32] = match self.type_ {
+            libc::SOCK_STREAM => &[libc::SO_REUSEADDR],
+            libc::SOCK_DGRAM if hears_many(addr) => &[libc::SO_REUSEADDR, libc::SO_REUSEPORT],
+            _ => &[],
+        };
+        for option in options {
+            set_option(&socket.fd, libc::SOL_SOCKET, *option, &1i32.to_ne_bytes());
         }
         // SAFETY: the kernel reads the address, of the length given.
         let result =
@@ -374,6 +382,25 @@ impl Peer {
         }
         let args = vec![arg("addr", Value::Addr(addr.clone()))];
         self.acted(tracer, "bind", inode, args, result.map(i64::from), None, None)
+    }
+
+    fn join(&mut self, group: Ipv4Addr, tracer: &mut Tracer) -> Option<String> {
+        let socket = match self.talk.take().map_or_else(|| self.open(tracer), Ok) {
+            Ok(socket) => socket,
+            Err(errno) => return Some(failure(errno)),
+        };
+        let membership = [group.octets(), Ipv4Addr::LOCALHOST.octets()].concat();
+        let name = libc::IP_ADD_MEMBERSHIP;
+        let joined = set_option(&socket.fd, libc::IPPROTO_IP, name, &membership);
+        let result = if joined { Ok(0) } else { Err(Errno::last()) };
+        let inode = socket.inode;
+        self.talk = Some(socket);
+        let args = vec![
+            named("level", libc::IPPROTO_IP, "IPPROTO_IP"),
+            named("optname", name, "IP_ADD_MEMBERSHIP"),
+            arg("optval", Value::Text { value: group.to_string() }),
+        ];
+        self.acted(tracer, "setsockopt", inode, args, result, None, None)
     }
 
     fn accept(&mut self, under_way: &UnderWay, tracer: &mut Tracer) -> Progress {
@@ -708,6 +735,12 @@ impl Peer {
             if self.type_ == libc::SOCK_STREAM {
                 set_option(&fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, &1i32.to_ne_bytes());
             }
+            if self.type_ == libc::SOCK_DGRAM && self.domain == libc::AF_INET {
+                // Peers may speak to everybody and to groups; no route says which way.
+                set_option(&fd, libc::SOL_SOCKET, libc::SO_BROADCAST, &1i32.to_ne_bytes());
+                let home = Ipv4Addr::LOCALHOST.octets();
+                set_option(&fd, libc::IPPROTO_IP, libc::IP_MULTICAST_IF, &home);
+            }
         }
         let inode = inode(&fd);
         tracer.peer_made(&self.name, inode, self.domain, self.type_, 0);
@@ -814,6 +847,13 @@ fn drop_all(fd: &OwnedFd) -> Result<(), Errno> {
         )
     };
     Errno::result(done).map(drop)
+}
+
+/// Whether who is bound there hears what is sent to more than one: a group's address, everybody's, or any.
+fn hears_many(addr: &SockAddr) -> bool {
+    const EVERYBODY: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
+    matches!(addr, SockAddr::Inet { ip, .. }
+        if ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() || *ip == EVERYBODY)
 }
 
 fn inode(fd: &OwnedFd) -> u64 {

@@ -17,7 +17,7 @@ pub mod unix;
 use std::fmt::{self, Write as _};
 use std::io::{BufRead as _, IoSlice, IoSliceMut, Write as _};
 use std::mem::MaybeUninit;
-use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -320,6 +320,24 @@ pub fn set_v6only(socket: &OwnedFd, on: bool) -> Result<()> {
     setsockopt(socket, sockopt::Ipv6V6Only, &on)
 }
 
+/// Permits datagrams to a broadcast address, which fail with `EACCES` otherwise. Source: socket(7), `SO_BROADCAST`.
+pub fn set_broadcast(socket: &OwnedFd, on: bool) -> Result<()> {
+    setsockopt(socket, sockopt::Broadcast, &on)
+}
+
+/// Makes this machine take datagrams to a group, at the interface that has the address `at`.
+///
+/// Fails with `EADDRINUSE` if the socket has joined already. Source: ip(7), `IP_ADD_MEMBERSHIP`.
+pub fn join_group(socket: &OwnedFd, group: Ipv4Addr, at: Ipv4Addr) -> Result<()> {
+    let membership = sys::IpMembershipRequest::new(group, Some(at));
+    setsockopt(socket, sockopt::IpAddMembership, &membership)
+}
+
+/// The interface by which datagrams to groups leave, by its address; else the routes say. Source: ip(7), `IP_MULTICAST_IF`.
+pub fn set_multicast_interface(socket: &OwnedFd, at: Ipv4Addr) -> Result<()> {
+    rustix::net::sockopt::set_ip_multicast_if(socket, &at).map_err(of_rustix("setsockopt"))
+}
+
 /// The family that a socket is of. Fails with `EAFNOSUPPORT` if nix has no name for it. Source: socket(7), `SO_DOMAIN`.
 pub fn get_domain(socket: &OwnedFd) -> Result<AddressFamily> {
     let domain = rustix::net::sockopt::socket_domain(socket).map_err(of_rustix("getsockopt"))?;
@@ -550,7 +568,7 @@ fn inet(addr: SockaddrStorage) -> nix::Result<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::net::Ipv6Addr;
 
     use super::*;
 
@@ -770,6 +788,37 @@ mod tests {
         assert_eq!(recvfrom(&server, &mut buf).unwrap_err().errno(), Some(Errno::EAGAIN));
         let mut fds = [PollFd::new(server.as_fd(), PollFlags::POLLIN)];
         assert_eq!(poll(&mut fds, PollTimeout::ZERO)?, 0);
+        Ok(())
+    }
+
+    #[test]
+    fn a_group_is_heard_where_it_was_joined() -> Result<()> {
+        const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 0, 26);
+        let member = socket(AF_INET, SOCK_DGRAM)?;
+        bind(&member, (GROUP, 0))?;
+        join_group(&member, GROUP, Ipv4Addr::LOCALHOST)?;
+        let again = join_group(&member, GROUP, Ipv4Addr::LOCALHOST).unwrap_err();
+        assert_eq!(again.errno(), Some(Errno::EADDRINUSE));
+        let sender = socket(AF_INET, SOCK_DGRAM)?;
+        set_multicast_interface(&sender, Ipv4Addr::LOCALHOST)?;
+        sendto(&sender, b"all of you", getsockname(&member)?)?;
+        let mut buf = [0; 64];
+        assert_eq!(recv(&member, &mut buf)?, 10);
+        Ok(())
+    }
+
+    #[test]
+    fn everybody_is_spoken_to_with_permission_only() -> Result<()> {
+        const EVERYBODY: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
+        let hearer = socket(AF_INET, SOCK_DGRAM)?;
+        bind(&hearer, (EVERYBODY, 0))?;
+        let sender = socket(AF_INET, SOCK_DGRAM)?;
+        let error = sendto(&sender, b"hello", getsockname(&hearer)?).unwrap_err();
+        assert_eq!(error.errno(), Some(Errno::EACCES));
+        set_broadcast(&sender, true)?;
+        assert_eq!(sendto(&sender, b"hello", getsockname(&hearer)?)?, 5);
+        let mut buf = [0; 64];
+        assert_eq!(recv(&hearer, &mut buf)?, 5);
         Ok(())
     }
 

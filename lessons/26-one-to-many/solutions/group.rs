@@ -43,8 +43,8 @@ fn client() -> Result<()> {
             }
             Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
             Err(_) if Instant::now() >= deadline => break,
-            // Nothing there yet: it looks again ten milliseconds later.
-            Err(_) => thread::sleep(Duration::from_millis(10)),
+            // Nothing there yet: it looks again a little later.
+            Err(_) => thread::sleep(Duration::from_millis(50)),
         }
     }
     println!("{} found", names.len());

@@ -12,10 +12,10 @@ fn main() -> Result<()> {
 
 fn server() -> Result<()> {
     let path = std::env::temp_dir().join("lab-23");
-    if let Err(error) = UnixStream::connect(&path) {
-        if error.kind() == ErrorKind::ConnectionRefused {
-            std::fs::remove_file(&path)?;
-        }
+    if let Err(error) = UnixStream::connect(&path)
+        && error.kind() == ErrorKind::ConnectionRefused
+    {
+        std::fs::remove_file(&path)?;
     }
     let listener = UnixListener::bind(&path)?;
     for conn in listener.incoming() {

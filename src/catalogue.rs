@@ -269,6 +269,8 @@ pub struct Lesson {
     pub baseline_off: Vec<Spanned<String>>,
     /// Whether a socket that only the end of its process closes is more than a note.
     pub closes_before_exit: bool,
+    /// What each run of it must have to itself.
+    pub needs: Vec<Need>,
     pub exercise: Exercise,
     /// What is to be predicted, if that is the exercise.
     pub prediction: Option<Prediction>,
@@ -281,6 +283,14 @@ pub struct Lesson {
     file: PathBuf,
     /// The file's text, for the line of a span.
     source: String,
+}
+
+/// What a lesson cannot be played without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Need {
+    /// A network namespace, with the rights that its owner has there: raw sockets, interfaces.
+    Network,
 }
 
 /// One of the lesson's programs.
@@ -734,6 +744,7 @@ impl Lesson {
             rules: Vec::new(),
             baseline_off: written.baseline_off,
             closes_before_exit: written.closes_before_exit,
+            needs: written.needs,
             exercise: written.exercise,
             prediction: written.prediction,
             names: written.names,
@@ -1014,6 +1025,8 @@ struct Written {
     baseline_off: Vec<Spanned<String>>,
     #[serde(default)]
     closes_before_exit: bool,
+    #[serde(default)]
+    needs: Vec<Need>,
     #[serde(default)]
     exercise: Exercise,
     prediction: Option<Prediction>,

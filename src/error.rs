@@ -49,8 +49,10 @@ pub enum Error {
     Cargo { what: String, why: String },
     /// The command line holds something that clap cannot judge.
     Usage { why: String, next: String },
+    /// A run is to have something of its own that this machine does not give.
+    Lacks { what: &'static str, why: String },
     /// What went wrong in the process that records, as it told.
-    Told { message: String, next: Option<String> },
+    Told { message: String, next: Option<String>, lacks: bool },
     /// The process that records ended without telling why.
     Worker { why: String },
 }
@@ -85,10 +87,16 @@ impl Error {
         Error::File { doing, path: path.to_path_buf(), why }
     }
 
+    /// Whether another machine could do it: tests and audits skip what this one lacks, and say so.
+    pub fn is_lack(&self) -> bool {
+        matches!(self, Error::Lacks { .. } | Error::Told { lacks: true, .. })
+    }
+
     /// What to do about it, where there is one thing to do.
     pub fn next(&self) -> Option<String> {
         Some(match self {
             Error::CannotTrace { .. }
+            | Error::Lacks { .. }
             | Error::System { .. }
             | Error::Worker { .. }
             | Error::Cargo { .. } => "lab doctor".into(),
@@ -190,6 +198,9 @@ impl fmt::Display for Error {
             Error::Build { what } => write!(f, "cargo could not build {what}"),
             Error::Cargo { what, why } => write!(f, "cargo could not build {what}: {why}"),
             Error::Usage { why, .. } => f.write_str(why),
+            Error::Lacks { what, why } => {
+                write!(f, "this machine cannot give the run {what} of its own: {why}")
+            }
             Error::Told { message, .. } => f.write_str(message),
             Error::Worker { why } => write!(f, "the recorder ended early: {why}"),
         }
@@ -328,7 +339,12 @@ mod tests {
                 why: "there is no program to trace".into(),
                 next: "lab trace -- CMD".into(),
             },
-            Error::Told { message: "cannot open a pipe".into(), next: Some("lab doctor".into()) },
+            Error::Lacks { what: "a network", why: "user: ENOSPC, net: EPERM".into() },
+            Error::Told {
+                message: "cannot open a pipe".into(),
+                next: Some("lab doctor".into()),
+                lacks: false,
+            },
             Error::Worker { why: "signal: 9 (SIGKILL)".into() },
         ];
         let obstacles = [
@@ -368,6 +384,7 @@ mod tests {
                 | Error::Build { .. }
                 | Error::Cargo { .. }
                 | Error::Usage { .. }
+                | Error::Lacks { .. }
                 | Error::Told { .. }
                 | Error::Worker { .. } => {}
             }

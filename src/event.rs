@@ -9,6 +9,7 @@
 //! header's `kernel` and `isolation`: see [`Recording::same_as`].
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 
@@ -77,8 +78,8 @@ impl Recording {
         self.without_machine_facts() == other.without_machine_facts()
     }
 
-    /// The recording with `at`, `pid`, `tid`, users, `kernel`, `isolation` and `frames` blanked, and of how much a buffer held
-    /// only whether it was more than [`MUCH`].
+    /// The recording with `at`, `pid`, `tid`, users, `kernel`, `isolation` and `frames` blanked, the kernel's AF_UNIX names
+    /// numbered, and of how much a buffer held only whether it was more than [`MUCH`].
     pub fn without_machine_facts(&self) -> Recording {
         let mut bare = self.clone();
         bare.isolation = Isolation::default();
@@ -89,6 +90,7 @@ impl Recording {
             (event.at, event.pid, event.tid) = (0, 0, 0);
             event.args.iter_mut().for_each(|arg| arg.value.forget_users());
         }
+        bare.number_autobound();
         for (packet, of) in bare.packets.iter_mut().zip(&self.packets) {
             if self.is_much(of) {
                 packet.len = TOO_MUCH;
@@ -101,6 +103,24 @@ impl Recording {
             }
         }
         bare
+    }
+
+    /// Numbers the AF_UNIX names that the kernel has chosen, which it does at random, in order of appearance.
+    fn number_autobound(&mut self) {
+        let binds = self.events.iter().filter(|event| event.call == "bind");
+        let bound = binds.flat_map(|bind| &bind.args).flat_map(|arg| arg.value.addresses());
+        let chosen: BTreeSet<String> = bound.map(SockAddr::to_string).collect();
+        let mut numbers = BTreeMap::new();
+        let mut number = |addr: &mut SockAddr| {
+            if addr.may_be_autobound() && !chosen.contains(&addr.to_string()) {
+                let next = numbers.len();
+                let number = *numbers.entry(addr.to_string()).or_insert(next);
+                *addr = SockAddr::Abstract { name: format!("{number:05x}") };
+            }
+        };
+        for arg in self.events.iter_mut().flat_map(|event| &mut event.args) {
+            arg.value.change_addresses(&mut number);
+        }
     }
 
     /// Whether a packet's length says how much this machine's buffers hold: it is more than [`MUCH`], and not what a call
@@ -368,6 +388,17 @@ impl Value {
         })
     }
 
+    fn change_addresses(&mut self, change: &mut impl FnMut(&mut SockAddr)) {
+        match self {
+            Value::Addr(addr) => change(addr),
+            Value::List { items } => items.iter_mut().for_each(|it| it.change_addresses(change)),
+            Value::Struct { fields } => {
+                fields.iter_mut().for_each(|field| field.value.change_addresses(change));
+            }
+            _ => {}
+        }
+    }
+
     /// Every descriptor within it that refers to something, with that.
     pub fn fds(&self) -> impl Iterator<Item = (i32, SocketId)> {
         self.parts().filter_map(|part| match part {
@@ -470,6 +501,12 @@ impl SockAddr {
             SockAddr::Inet { port, .. } | SockAddr::Inet6 { port, .. } => Some(*port),
             _ => None,
         }
+    }
+
+    /// Whether it looks like a name that the kernel gives. Source: unix(7): an autobound name is five hexadecimal digits.
+    pub fn may_be_autobound(&self) -> bool {
+        let is_digits = |name: &str| name.len() == 5 && name.bytes().all(|b| b.is_ascii_hexdigit());
+        matches!(self, SockAddr::Abstract { name } if is_digits(name))
     }
 
     /// Whether it means the same as the other: one end of a connection may be shown as IPv4 within IPv6, and the other

@@ -291,6 +291,18 @@ fn contained(args: &[&str]) -> Command {
     lab
 }
 
+#[test]
+fn in_a_container_a_lesson_that_needs_more_is_refused_with_the_reason() {
+    for (lesson, what) in [("15", "names")] {
+        let output = contained(&["run", lesson]).output().expect("lab starts");
+        assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
+        let says = format!("error: this machine cannot give the run {what} of its own: ");
+        assert!(stderr(&output).contains(&says), "{}", stderr(&output));
+        assert!(stderr(&output).contains("try: lab doctor"), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "");
+    }
+}
+
 // It closes first, so TIME-WAIT stays behind; and it does not know that this was provided for.
 #[test]
 fn in_a_container_a_right_server_passes_again_within_the_minute() {

@@ -4,17 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value as Json;
-use socket_lab::catalogue::Catalogue;
 
 mod asked;
 
-use asked::{command, lab, root, stderr, stdout};
-
-/// The numbers of all lessons.
-fn lessons() -> Vec<u32> {
-    let catalogue = Catalogue::open(root()).expect("lessons");
-    catalogue.names().iter().map(|name| name.number).collect()
-}
+use asked::{command, lab, lessons, root, stderr, stdout};
 
 const PROMPT: &str = "a number, 0, an error (ECONNREFUSED …), or `waits`: ";
 

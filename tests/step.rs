@@ -4,20 +4,13 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
-use socket_lab::catalogue::Catalogue;
 use socket_lab::event::{Reason, Recording, Schedule};
 use socket_lab::render::{json, text};
 use socket_lab::timeline::timeline;
 
 mod asked;
 
-use asked::{command, lab, root, stderr, stdout};
-
-/// The numbers of all lessons.
-fn lessons() -> Vec<u32> {
-    let catalogue = Catalogue::open(root()).expect("lessons");
-    catalogue.names().iter().map(|name| name.number).collect()
-}
+use asked::{command, lab, lessons, stderr, stdout};
 
 /// The recording of `lab step LESSON --as json` with these choices, what was said, and the exit status.
 fn recorded(lesson: &str, choices: &str) -> Option<(Recording, String, i32)> {

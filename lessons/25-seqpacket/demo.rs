@@ -8,10 +8,8 @@
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use kit::unix::{
-    AF_UNIX, POLLRDHUP, SOCK_SEQPACKET, UnixAddr, abstract_name, accept, bind, connect,
-    recv_message,
-};
+use kit::unix::{AF_UNIX, POLLRDHUP, SOCK_SEQPACKET, UnixAddr};
+use kit::unix::{abstract_name, accept, bind, connect, recv_message};
 use kit::*;
 
 fn main() -> ExitCode {

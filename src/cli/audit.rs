@@ -94,7 +94,7 @@ impl Audit {
         for lesson in self.lessons(&catalogue)? {
             let found = match self.lesson(&catalogue, &lesson, color) {
                 // This machine cannot play it.
-                Err(error) if error.to_string().contains(play::GIVE_NAMES) => {
+                Err(error) if error.is_lack() => {
                     output::to_stderr(&format!("skipped: {}: {error}\n", lesson.name));
                     continue;
                 }

@@ -9,9 +9,8 @@ use crate::catalogue::{Demo, Lesson};
 use crate::copy;
 use crate::error::{Error, Result};
 use crate::pattern::CallPattern;
-use crate::play::check::weathers;
+use crate::play::check::{sandbox, weathers};
 use crate::play::{self, Begin, Input, Part, Request, Scene};
-use crate::sandbox;
 use crate::tracer::{self, launch::Streams};
 
 use super::Outcome;
@@ -102,9 +101,11 @@ pub fn demo_run(
     let weather = weathers(lesson, demo.weather.as_slice())?.pop();
     let scenario = lesson.demo_plan(demo)?.map(|plan| Scene { plan, seed: 1 });
     let settings = tracer::Settings { weather, ..settings };
-    // A folder of its own: the names that it binds are in nobody's way, and are gone after it.
-    let sandbox = sandbox::Settings { confine: true, ..sandbox::Settings::default() };
-    Ok(Request { scenario, sandbox, ..request(Some(lesson.name.clone()), roles, settings) })
+    Ok(Request {
+        scenario,
+        sandbox: sandbox(lesson),
+        ..request(Some(lesson.name.clone()), roles, settings)
+    })
 }
 
 /// The demo's roles, each played by `binary` with the role's name as its argument.

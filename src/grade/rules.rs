@@ -82,9 +82,10 @@ fn for_each(
     judge: impl Fn(&[Bound]) -> Option<Broken>,
 ) -> Option<Broken> {
     // A place that there is not was told of when the lesson was read; here it is text.
+    let chosen = chosen_in(run);
     let patterns: Vec<CallPattern> = patterns
         .iter()
-        .map(|it| texts::chosen(it, &chosen_in(run)).unwrap_or_else(|_| it.clone()))
+        .map(|it| texts::chosen(it, &chosen).unwrap_or_else(|_| it.clone()))
         .collect();
     let patterns = patterns.as_slice();
     let variables = variables(run, patterns);

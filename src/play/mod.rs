@@ -118,7 +118,7 @@ enum Told {
     Deed(Deed),
     Ask(Box<Asked>),
     End { sockets: Vec<Socket>, steps: Vec<Step>, end: End, decisions: u64 },
-    Failure { message: String, next: Option<String> },
+    Failure { message: String, next: Option<String>, lacks: bool },
 }
 
 /// Whose turn it could be, where the order is chosen.
@@ -257,10 +257,10 @@ pub fn play_before(request: &Request, audience: &mut dyn Audience) -> Result<Rec
                 (recording.sockets, recording.steps, recording.end) = (sockets, steps, end);
                 has_ended = true;
             }
-            Ok(Told::Failure { message, next }) => {
+            Ok(Told::Failure { message, next, lacks }) => {
                 drop((forwarding, choices));
                 let _ = end_of(worker);
-                return Err(Error::Told { message, next });
+                return Err(Error::Told { message, next, lacks });
             }
             Err(_) => break,
         }
@@ -324,9 +324,6 @@ impl Part {
         Role { name: self.name.clone(), command: self.command.clone(), ends: self.ends }
     }
 }
-
-/// What could not be done where a scenario's names cannot be laid over the machine's.
-pub const GIVE_NAMES: &str = "give the run names of its own";
 
 /// A worker, and the ends of the pipes to it.
 struct Started {
@@ -396,10 +393,7 @@ fn leave_behind_what_exec_would(kept: &[RawFd]) {
         }
     }
     let _ = SigSet::empty().thread_set_mask();
-    let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
-    let open: Vec<RawFd> =
-        open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    for fd in open {
+    for fd in tracer::open_descriptors(std::process::id() as i32) {
         // SAFETY: asks for the flags of a descriptor, and closes one that nothing in this process will use.
         unsafe {
             let flags = libc::fcntl(fd, libc::F_GETFD);
@@ -412,14 +406,9 @@ fn leave_behind_what_exec_would(kept: &[RawFd]) {
 
 /// Waits until it has ended; how, in words.
 fn end_of(worker: Pid) -> String {
-    loop {
-        let mut status = 0;
-        // SAFETY: fills `status`; the process is a child of ours that nobody else waits for.
-        match Errno::result(unsafe { libc::waitpid(worker.as_raw(), &mut status, 0) }) {
-            Err(Errno::EINTR) => {}
-            Err(errno) => return errno.desc().into(),
-            Ok(_) => return ExitStatus::from_raw(status).to_string(),
-        }
+    match sandbox::wait_status(worker.as_raw()) {
+        Ok(status) => ExitStatus::from_raw(status).to_string(),
+        Err(errno) => errno.desc().into(),
     }
 }
 

@@ -46,7 +46,8 @@ pub fn work(request: RawFd, told: RawFd) -> Result<()> {
     let _ = nix::fcntl::fcntl(&told, nix::fcntl::FcntlArg::F_SETPIPE_SZ(TOLD_AT_A_TIME as i32));
     let mut teller = Teller(BufWriter::with_capacity(TOLD_AT_A_TIME, told));
     if let Err(error) = record(&request, choices, &mut teller) {
-        teller.tell(&Told::Failure { message: error.to_string(), next: error.next() });
+        let (message, next, lacks) = (error.to_string(), error.next(), error.is_lack());
+        teller.tell(&Told::Failure { message, next, lacks });
     }
     Ok(())
 }
@@ -79,13 +80,16 @@ impl Teller {
 
 fn record(request: &Request, choices: Choices, teller: &mut Teller) -> Result<()> {
     let mut entered = sandbox::enter(&request.sandbox)?;
+    if request.sandbox.needs_network && !entered.has_network() {
+        return Err(Error::Lacks { what: "a network", why: entered.isolation.lacking.join(", ") });
+    }
     // Without a network of its own the run shares the machine's ports: one after the other.
     let _turn = if entered.has_network() { None } else { Some(sandbox::lock_machine()?) };
     sandbox::fork_init(&entered)?;
     sandbox::furnish(&mut entered);
     // Where names lead elsewhere, nothing can be said of a program that looks them up.
     let names = name_server(request, &entered)
-        .map_err(|errno| Error::System { doing: super::GIVE_NAMES.into(), errno })?;
+        .map_err(|errno| Error::Lacks { what: "names", why: format!("{errno:?}") })?;
     let mut confinement = request.sandbox.confine.then(|| sandbox::confine(&mut entered));
     tracer::catch_signals();
     let settings =

@@ -54,6 +54,7 @@ pub use confine::{Confinement, confine};
 pub use etc::own_etc;
 pub use lock::{lock_machine, try_lock_machine};
 
+pub(crate) use trial::wait_status;
 use trial::{Answer, Reply, Trial};
 
 /// How long pid 1 may go on after a signal was passed on to it.
@@ -75,6 +76,9 @@ pub struct Settings {
     /// A folder that is the only place to write: [`confine`].
     #[serde(default)]
     pub confine: bool,
+    /// Whether the run is refused where it cannot have a network of its own.
+    #[serde(default)]
+    pub needs_network: bool,
     /// The pid of the process that started this one, which is to die with it. `None`: not checked.
     pub parent: Option<i32>,
 }
@@ -82,14 +86,22 @@ pub struct Settings {
 impl Default for Settings {
     /// Everything but a folder to be confined to.
     fn default() -> Settings {
-        Settings { network: true, processes: true, names: true, confine: false, parent: None }
+        Settings {
+            network: true,
+            processes: true,
+            names: true,
+            confine: false,
+            needs_network: false,
+            parent: None,
+        }
     }
 }
 
 impl Settings {
     /// No namespace at all; the run still ends with its parent.
     pub fn open() -> Settings {
-        Settings { network: false, processes: false, names: false, confine: false, parent: None }
+        let (network, processes, names) = (false, false, false);
+        Settings { network, processes, names, ..Settings::default() }
     }
 }
 

@@ -108,19 +108,13 @@ impl Trial {
         if pid <= 0 {
             return None;
         }
-        let mut status = 0;
         // SAFETY: pid is our own child, not reaped yet, so neither it nor its group can be anybody else.
         // A child that ended by itself keeps its status: a signal to a zombie changes nothing.
         unsafe {
             libc::kill(-pid, libc::SIGKILL);
             libc::kill(pid, libc::SIGKILL);
-            while libc::waitpid(pid, &mut status, libc::__WALL) < 0 {
-                if Errno::last() != Errno::EINTR {
-                    return None;
-                }
-            }
         }
-        Some(status)
+        wait_status(pid).ok()
     }
 }
 
@@ -156,14 +150,21 @@ pub(crate) fn fork_for(work: impl FnOnce() -> i32) -> nix::Result<libc::pid_t> {
 
 /// Waits for a child to end; its exit status, or `EINTR` if a signal ended it.
 pub(crate) fn status_of(pid: libc::pid_t) -> i32 {
+    match wait_status(pid) {
+        Err(errno) => errno as i32,
+        Ok(status) if libc::WIFEXITED(status) => libc::WEXITSTATUS(status),
+        Ok(_) => libc::EINTR,
+    }
+}
+
+/// Waits for a child to end, whatever signals come meanwhile; its wait status.
+pub(crate) fn wait_status(pid: libc::pid_t) -> nix::Result<i32> {
     let mut status = 0;
     loop {
         // SAFETY: `status` is a live integer of ours.
-        match unsafe { libc::waitpid(pid, &mut status, libc::__WALL) } {
-            -1 if Errno::last() == Errno::EINTR => continue,
-            -1 => return Errno::last_raw(),
-            _ if libc::WIFEXITED(status) => return libc::WEXITSTATUS(status),
-            _ => return libc::EINTR,
+        match Errno::result(unsafe { libc::waitpid(pid, &mut status, libc::__WALL) }) {
+            Err(Errno::EINTR) => {}
+            waited => return waited.map(|_| status),
         }
     }
 }

@@ -64,9 +64,7 @@ impl Masks {
                 } else {
                     (&mut masks.autobound, &chosen_names)
                 };
-                // unix(7): an autobound name is five hexadecimal digits.
-                let auto = name.len() == 5 && name.bytes().all(|b| b.is_ascii_hexdigit());
-                if auto && !other.contains(name) {
+                if addr.may_be_autobound() && !other.contains(name) {
                     mine.insert(name.clone());
                 }
             }

@@ -69,6 +69,7 @@ use weather::{Faults, Weather};
 pub use look::{Captured, Looked, Sent};
 pub use outside::Act;
 pub use place::Placement;
+pub use proc::descriptors as open_descriptors;
 pub use settle::{await_input, catch_signals, was_interrupted};
 pub use turn::Candidate;
 

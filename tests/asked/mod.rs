@@ -1,10 +1,13 @@
 //! The lab with its answers piped in.
 
+// Each test uses what it needs.
+#![allow(dead_code)]
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use socket_lab::play;
+use socket_lab::catalogue::Catalogue;
 
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -27,7 +30,7 @@ pub fn lab(args: &[&str], input: &str) -> Option<Output> {
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
     let output = child.wait_with_output().expect("it ends");
-    if stderr(&output).contains(play::GIVE_NAMES) {
+    if stderr(&output).contains("this machine cannot give the run") {
         let _ = writeln!(std::io::stderr(), "skipped: {}", stderr(&output));
         return None;
     }
@@ -38,6 +41,12 @@ pub fn lab(args: &[&str], input: &str) -> Option<Output> {
         return None;
     }
     Some(output)
+}
+
+/// The numbers of all lessons.
+pub fn lessons() -> Vec<u32> {
+    let catalogue = Catalogue::open(root()).expect("lessons");
+    catalogue.names().iter().map(|name| name.number).collect()
 }
 
 pub fn stdout(output: &Output) -> String {

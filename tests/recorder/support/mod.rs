@@ -22,7 +22,7 @@ pub use fixtures::{c, python, rust, source};
 pub use processes::{Marked, Process, is_root, signal};
 
 /// Longer than any recording of these programs takes, on a busy machine.
-pub const BOUND: Duration = Duration::from_secs(30);
+pub const BOUND: Duration = Duration::from_secs(120);
 
 /// Goes on with what is there; else the test is over (whoever gave `None` has said why).
 macro_rules! need {

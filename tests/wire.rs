@@ -362,6 +362,341 @@ const FACTS: &[Fact] = &[
         ..PLAIN
     },
     Fact {
+        lesson: "14",
+        says: "what is sent is bytes: the port is 54 3f in memory, the address four bytes on the wire",
+        story: &[
+            "server: write(stdout, \"sockaddr_in: 02 00 54 3f 7f 00 00 01",
+            "server: bind(listener, 127.0.0.1:21567) = 0",
+            "server: send(conn, \"\\x7f\\0\\0\\x01\", 4) = 4",
+            "server -> client 4 bytes",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "14",
+        variant: "no-htons",
+        says: "without htons it is another port that is bound, and the client finds nobody",
+        story: &[
+            "no-htons: bind(listener, 127.0.0.1:16212) = 0",
+            "client: connect(sock, 127.0.0.1:21567) = -1 ECONNREFUSED",
+            "127.0.0.1:21567 -> client RST",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "14",
+        variant: "parsers",
+        says: "inet_aton takes what inet_pton does not, and conversions make no call",
+        story: &[
+            "parsers: write(stdout, \"127.1: inet_aton 127.0.0.1, inet_pton no",
+            "parsers: write(stdout, \"0x7f.1: inet_aton 127.0.0.1, inet_pton no",
+            "parsers: write(stdout, \"256.1.1.1: inet_aton no, inet_pton no",
+        ],
+        never: &["socket("],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "15",
+        says: "a name has several addresses, and the client takes the next one when the first refuses",
+        story: &[
+            "client: connect(sock, [::1]:7015) = -1 ECONNREFUSED",
+            "client: close(sock) = 0",
+            "client: connect(sock#2, 127.0.0.1:7015) = 0",
+            "server -> client 10 bytes",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "15",
+        variant: "by-hand",
+        says: "a question to a name server is one datagram, and so is its answer",
+        packets: Some(&["by-hand -> 127.0.0.53:53 26 bytes", "127.0.0.53:53 -> by-hand 50 bytes"]),
+        ..PLAIN
+    },
+    Fact {
+        lesson: "16",
+        says: "a socket of IPv6 sees a client of IPv4 as ::ffff:127.0.0.1",
+        story: &[
+            "server: setsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, 0) = 0",
+            "client: connect(sock, 127.0.0.1:10000) = 0",
+            "server: accept(listener, [::ffff:127.0.0.1]:P1) = conn",
+            "server: getsockname(conn, [::ffff:127.0.0.1]:10000) = 0",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "16",
+        variant: "wildcards",
+        says: "both wildcards at one port only with IPV6_V6ONLY",
+        story: &[
+            "wildcards: bind(sock, [::]:10000) = 0",
+            "wildcards: bind(sock#2, 0.0.0.0:10000) = -1 EADDRINUSE",
+            "wildcards: setsockopt(sock#3, IPPROTO_IPV6, IPV6_V6ONLY, 1) = 0",
+            "wildcards: bind(sock#3, [::]:10000) = 0",
+            "wildcards: bind(sock#4, 0.0.0.0:10000) = 0",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "16",
+        variant: "one-port",
+        says: "a connection is known by both its ends, and TCP and UDP may have the same number",
+        story: &[
+            "one-port: connect(sock, 127.0.0.1:10000) = 0",
+            "one-port: connect(sock#2, 127.0.0.2:10000) = 0",
+            "one-port: connect(sock#3, 127.0.0.1:10000) = -1 EADDRNOTAVAIL",
+            "one-port: bind(sock#4, 127.0.0.1:7016) = 0",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "17",
+        says: "with the option on both sides a server starts again beside its own TIME-WAIT",
+        story: &[
+            "server: conn TIME-WAIT",
+            "server: killed(SIGINT)",
+            "again: setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, 1) = 0",
+            "again: bind(listener, 127.0.0.1:7017) = 0",
+            "again: listener LISTEN",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "17",
+        variant: "neither",
+        says: "without the option the port is taken as long as TIME-WAIT lasts",
+        story: &["old: conn TIME-WAIT", "new: bind(sock, 127.0.0.1:7017) = -1 EADDRINUSE"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "17",
+        variant: "only-the-new-one",
+        says: "the option on the new socket alone does not help",
+        story: &[
+            "old: conn TIME-WAIT",
+            "new-reuse: setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, 1) = 0",
+            "new-reuse: bind(sock, 127.0.0.1:7017) = -1 EADDRINUSE",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "17",
+        variant: "only-the-old-one",
+        says: "nor does it on the old socket alone",
+        story: &["old-reuse: conn TIME-WAIT", "new: bind(sock, 127.0.0.1:7017) = -1 EADDRINUSE"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "17",
+        variant: "two-at-once",
+        says: "SO_REUSEADDR lets nobody listen beside another",
+        story: &[
+            "old-reuse: listener LISTEN",
+            "new-reuse: setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, 1) = 0",
+            "new-reuse: bind(sock, 127.0.0.1:7017) = -1 EADDRINUSE",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "17",
+        variant: "shared-port",
+        says: "SO_REUSEPORT on both does",
+        story: &["first: listener LISTEN", "second: listener LISTEN"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "17",
+        variant: "inherited",
+        says: "an accepted socket has its listener's TCP_NODELAY, and not its O_NONBLOCK",
+        story: &[
+            "heir: accept(listener) = -1 EAGAIN",
+            "heir: getsockopt(conn, IPPROTO_TCP, TCP_NODELAY, 1) = 0",
+            "heir: recv(conn, 1024) … waits",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "18",
+        says: "what is left of a second shrinks with each wait",
+        story: &[
+            "client: connect(sock, 127.0.0.1:7018) = -1 EINPROGRESS",
+            "client: poll([sock: POLLOUT], 1000) = 1",
+            "client: getsockopt(sock, SOL_SOCKET, SO_ERROR, 0) = 0",
+            "client: poll([sock: POLLIN], 700) = 1",
+            "client: poll([sock: POLLIN], 400) = 1",
+            "client: poll([sock: POLLIN], 100) = 1",
+            "client: recv(sock, \"\", 1024) = 0",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "18",
+        variant: "per-read",
+        says: "a second for each read is more than a second for all of it",
+        story: &[
+            "per-read: setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, 1s) = 0",
+            "per-read: write(stdout, \"3.6 seconds",
+        ],
+        never: &["EAGAIN"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "18",
+        variant: "queue-full",
+        says: "a SYN to a full queue has no answer: SYN-SENT until the time is over",
+        story: &[
+            "client -> A SYN",
+            "client: sock SYN-SENT",
+            "client: poll([sock: POLLOUT], 1000) = 0",
+            "client: sock CLOSED",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "19",
+        variant: "connects-again",
+        says: "a second connect tells how the first one went: under way, refused, there",
+        story: &[
+            "connects-again: connect(sock, 127.0.0.1:7119) = -1 EINPROGRESS",
+            "connects-again: connect(sock, 127.0.0.1:7119) = -1 EALREADY",
+            "connects-again: connect(sock#2, 127.0.0.1:7219) = -1 EINPROGRESS",
+            "127.0.0.1:7219 -> connects-again RST",
+            "connects-again: connect(sock#2, 127.0.0.1:7219) = -1 ECONNREFUSED",
+            "connects-again: connect(sock#3, 127.0.0.1:7019) = 0",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "19",
+        variant: "never-connected",
+        says: "of a socket that was never connected recv says ENOTCONN, and send EPIPE",
+        story: &[
+            "never-connected: recv(sock, 1024) = -1 ENOTCONN",
+            "never-connected: send(sock, \"?\", 1) = -1 EPIPE",
+            "never-connected: signal(SIGPIPE)",
+        ],
+        packets: Some(&[]),
+        ..PLAIN
+    },
+    Fact {
+        lesson: "20",
+        variant: "both-give-first",
+        says: "two ends that both send first wait for each other, and the queues of both are full",
+        story: &[
+            "client: sock over 32 KiB unacknowledged",
+            "server: conn over 32 KiB unacknowledged",
+        ],
+        never: &["exit(0)"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "20",
+        variant: "tail-lost",
+        says: "send took one byte of 29, and nobody sent the rest",
+        story: &["stamps: send(conn, \"[", "stamps -> A 1 byte", "A: recv(sock, \"[\", 1) = 1"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "21",
+        variant: "pieces",
+        says: "the same messages come out of pieces that cut a character in two",
+        story: &[
+            "server: recv(conn, \"\\0\\0\\x06你\\xe5\", 1024) = 7",
+            "server: recv(conn, \"\\xa5\\xbd\\0\\0\\0\\x11[\", 1024) = 7",
+            "server: write(stdout, \"你好\\n\", 7) = 7",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "22",
+        says: "one read brings both lines; the end goes out with the last of two handles",
+        story: &[
+            "server: fcntl(conn, F_DUPFD_CLOEXEC, 3) = conn",
+            "server: recv(conn, \"first\\nsecond\\n\", 8192) = 13",
+            "server: send(conn, \"got first\\n\"",
+            "server: close(conn) = 0",
+            "server: close(listener) = 0",
+            "server: close(conn) = 0",
+            "server -> client FIN",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "22",
+        variant: "unflushed",
+        says: "what is not flushed is not sent",
+        packets: Some(&["unflushed -> answers SYN", "answers -> unflushed SYN/ACK"]),
+        ..PLAIN
+    },
+    Fact {
+        lesson: "23",
+        says: "a name outlives its socket: taken, and yet nobody there",
+        story: &[
+            "crashed: exit(0)",
+            "server: bind(listener, $TMPDIR/lab-23) = -1 EADDRINUSE",
+            "server: connect(sock, $TMPDIR/lab-23) = -1 ECONNREFUSED",
+            "server: unlink(\"$TMPDIR/lab-23\") = 0",
+            "server: bind(listener, $TMPDIR/lab-23) = 0",
+            "server: getsockopt(conn, SOL_SOCKET, SO_PEERCRED, ",
+        ],
+        packets: Some(&[]),
+        ..PLAIN
+    },
+    Fact {
+        lesson: "23",
+        variant: "full",
+        says: "a full queue is EAGAIN at once, where TCP would stay in SYN-SENT",
+        story: &["full: connect(sock, @lab-23) = 0", "full: connect(sock#2, @lab-23) = -1 EAGAIN"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "23",
+        variant: "named",
+        says: "bind to no name takes one of the kernel's, to which an answer can go",
+        story: &[
+            "named: bind(sock, unnamed) = 0",
+            "answers: recvfrom(sock, \"hello\", 1024, @auto#1) = 5",
+            "answers: sendto(sock, \"hello\", 5, @auto#1) = 5",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "24",
+        variant: "inherited",
+        says: "a listener that a child has inherited takes connections after its parent has closed it",
+        story: &[
+            "leaks: execve(\"/proc/self/exe\"",
+            "leaks: close(listener) = 0",
+            "A: connect(sock, 127.0.0.1:7024) = 0",
+            "A: sock ESTABLISHED",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "24",
+        variant: "close-on-exec",
+        says: "with FD_CLOEXEC it does not",
+        story: &[
+            "leaks-not: fcntl(listener, F_SETFD, FD_CLOEXEC) = 0",
+            "A: connect(sock, 127.0.0.1:7024) = -1 ECONNREFUSED",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "25",
+        variant: "cut",
+        says: "what does not fit of a message is gone, and the next recv has the next message",
+        story: &["cut: recv(conn, \"on\", 2) = 2", "cut: recv(conn, \"tw\", 2) = 2"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "25",
+        variant: "inet",
+        says: "over IP there is none",
+        story: &["inet: socket(AF_INET, SOCK_SEQPACKET, 0) = -1 ESOCKTNOSUPPORT"],
+        ..PLAIN
+    },
+    Fact {
         lesson: "26",
         says: "what is sent to everybody goes once and reaches two; each answers for itself",
         packets: Some(&[

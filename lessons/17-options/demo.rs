@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use kit::*;
 
-const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 10000);
+const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7017);
 
 fn main() -> ExitCode {
     let role = role_of(["server", "client", "again"]);

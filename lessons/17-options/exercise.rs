@@ -1,6 +1,6 @@
 //! Exercise 17 - options and the sixty-second curse
 //!
-//! Lesson 2's server. It closes each connection first, and so port 10000 is
+//! Lesson 2's server at port 7017. It closes each connection first: the port is
 //! not free when it has ended: who starts it again within a minute is told
 //! that the address is in use.
 //!
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use kit::*;
 
-const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 10000);
+const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7017);
 
 fn main() -> ExitCode {
     only_server(server)

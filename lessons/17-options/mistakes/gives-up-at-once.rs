@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kit::*;
 
-const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 10000);
+const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7017);
 
 fn main() -> ExitCode {
     only_server(server)

@@ -25,7 +25,7 @@ fn server() -> Result<()> {
         )
     };
     Errno::result(done).map_err(|errno| Error::Call { name: "setsockopt", errno })?;
-    bind(&listener, (Ipv4Addr::LOCALHOST, 10000))?;
+    bind(&listener, (Ipv4Addr::LOCALHOST, 7017))?;
     listen(&listener, 5)?;
 
     loop {

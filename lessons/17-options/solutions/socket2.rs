@@ -8,7 +8,7 @@ use socket2::{Domain, Socket, Type};
 fn main() -> Result<()> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 10000)).into())?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 7017)).into())?;
     socket.listen(16)?;
     let listener = TcpListener::from(socket);
     loop {

@@ -4,7 +4,7 @@ use std::io::{Read, Result, Write};
 use std::net::{TcpListener, TcpStream};
 
 fn main() -> Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:10000")?;
+    let listener = TcpListener::bind("127.0.0.1:7017")?;
     for conn in listener.incoming() {
         if let Err(error) = conn.and_then(answer) {
             eprintln!("error: {error}");

@@ -1,6 +1,6 @@
-//! Builds one lesson's program and says where it lies.
+//! Builds lessons' programs and says where they lie.
 //!
-//! The program is cargo's to build: [`build`] asks `cargo build` and takes the path from its
+//! A program is cargo's to build: [`build`] asks `cargo build` and takes the path from its
 //! messages. But cargo needs 60 to 100 ms to find that nothing changed, longer than a whole lesson takes to
 //! play. So what a build was made from is kept beside it, as a *stamp*: each input with its size
 //! and time, or that it was not there; the settings in force; and the program itself. If all of it still
@@ -53,7 +53,13 @@ pub enum Color {
 /// again while nothing changes. Fails with [`Error::Build`] if it does not compile, and with
 /// [`Error::NoCargo`] if there is no cargo.
 pub fn build(program: &Program, color: Color) -> Result<PathBuf> {
-    Environment::of_this_process().build(program, color)
+    let mut built = Environment::of_this_process().build(&[*program], color)?;
+    built.pop().ok_or_else(|| no_executable(program))
+}
+
+/// The same of several programs of one package, by one cargo: it takes all processors to it.
+pub fn build_all(programs: &[Program], color: Color) -> Result<Vec<PathBuf>> {
+    Environment::of_this_process().build(programs, color)
 }
 
 /// What this machine has to build lessons with.
@@ -202,29 +208,53 @@ impl Environment {
         found.map(|(_, value)| value.as_os_str()).filter(|value| !value.is_empty())
     }
 
-    fn build(&self, program: &Program, color: Color) -> Result<PathBuf> {
-        let settings = self.settings(program);
-        let place = self.stamp_path(program, &settings);
-        if let Some(stamp) = Stamp::read(&place) {
-            if stamp.holds(&settings) {
-                return Ok(stamp.executable.path);
-            }
-            stamp.renew_what_cargo_would_miss(program.root);
-        }
-        let started = SystemTime::now();
-        let executable = self.run_cargo(program, color)?;
-        match Stamp::of(&executable, settings, self.config_files(program.root), started) {
-            Some(stamp) => stamp.write(&place),
-            // An old one would have sources renewed at every build from now on.
-            None => drop(fs::remove_file(&place)),
-        }
-        Ok(executable)
+    /// The programs' paths, in order.
+    fn build(&self, programs: &[Program], color: Color) -> Result<Vec<PathBuf>> {
+        let standing: Vec<Option<PathBuf>> = programs.iter().map(|it| self.standing(it)).collect();
+        let pairs = programs.iter().zip(&standing);
+        let stale: Vec<&Program> = pairs.filter(|(_, it)| it.is_none()).map(|it| it.0).collect();
+        let mut made = match stale.first() {
+            Some(first) => self.make(first, &stale, color)?.into_iter(),
+            None => Vec::new().into_iter(),
+        };
+        Ok(standing.into_iter().filter_map(|path| path.or_else(|| made.next())).collect())
     }
 
-    fn run_cargo(&self, program: &Program, color: Color) -> Result<PathBuf> {
+    /// The program's path, if nothing has changed since it was built.
+    fn standing(&self, program: &Program) -> Option<PathBuf> {
+        let settings = self.settings(program);
+        let stamp = Stamp::read(&self.stamp_path(program, &settings))?;
+        if stamp.holds(&settings) {
+            return Some(stamp.executable.path);
+        }
+        stamp.renew_what_cargo_would_miss(program.root);
+        None
+    }
+
+    /// Has cargo build programs, all of the first one's package, and stamps them.
+    fn make(&self, first: &Program, programs: &[&Program], color: Color) -> Result<Vec<PathBuf>> {
+        let started = SystemTime::now();
+        let messages = self.run_cargo(first, programs, color)?;
+        let made = programs.iter().map(|program| {
+            let path = executable(&messages, program.bin).ok_or_else(|| no_executable(program))?;
+            let settings = self.settings(program);
+            let place = self.stamp_path(program, &settings);
+            match Stamp::of(&path, settings, self.config_files(program.root), started) {
+                Some(stamp) => stamp.write(&place),
+                // An old one would have sources renewed at every build from now on.
+                None => drop(fs::remove_file(&place)),
+            }
+            Ok(path)
+        });
+        made.collect()
+    }
+
+    /// cargo's messages.
+    fn run_cargo(&self, first: &Program, programs: &[&Program], color: Color) -> Result<Vec<u8>> {
         let mut command = Command::new(&self.cargo);
-        command.args(["build", "--package", program.package, "--bin", program.bin]);
-        // The program's path on stdout, the compiler's diagnostics for people on stderr.
+        command.args(["build", "--package", first.package]);
+        command.args(programs.iter().flat_map(|program| ["--bin", program.bin]));
+        // The programs' paths on stdout, the compiler's diagnostics for people on stderr.
         command.arg("--message-format=json-render-diagnostics");
         command.args(match color {
             Color::Auto => ["--color", "auto"],
@@ -236,7 +266,7 @@ impl Environment {
             command.arg("--quiet");
         }
         let output = command
-            .current_dir(program.root)
+            .current_dir(first.root)
             .env_clear()
             .envs(self.vars.iter().map(|(name, value)| (name, value)))
             // Its progress bar moves the cursor, which who wants no colour does not want either.
@@ -249,15 +279,12 @@ impl Environment {
                 errno: nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)),
             })?;
         if !output.status.success() {
-            return Err(self.obstacle(program, &output.stdout));
+            return Err(self.obstacle(first, &output.stdout));
         }
-        executable(&output.stdout, program.bin).ok_or_else(|| Error::Cargo {
-            what: program.bin.into(),
-            why: "its messages name no executable".into(),
-        })
+        Ok(output.stdout)
     }
 
-    /// Why the program was not built. Nobody is told that it does not compile where there is no room for what the
+    /// Why a program was not built. Nobody is told that it does not compile where there is no room for what the
     /// compiler makes, or nothing to link it with.
     fn obstacle(&self, program: &Program, messages: &[u8]) -> Error {
         let what = program.bin.to_owned();
@@ -361,6 +388,11 @@ struct Message {
 struct Target {
     name: String,
     kind: Vec<String>,
+}
+
+fn no_executable(program: &Program) -> Error {
+    let why = "its messages name no executable".into();
+    Error::Cargo { what: program.bin.into(), why }
 }
 
 /// The path of the program in cargo's messages.
@@ -606,7 +638,8 @@ mod tests {
         fn build_with(&self, cargo: &str, more: &[(&str, &str)]) -> Result<PathBuf> {
             let root = self.root();
             let program = Program { root: &root, package: "lesson-01-one", bin: "01-one" };
-            self.environment(cargo, more).build(&program, Color::Never)
+            let mut built = self.environment(cargo, more).build(&[program], Color::Never)?;
+            Ok(built.pop().expect("one path for one program"))
         }
 
         fn output(&self) -> String {
@@ -628,6 +661,28 @@ mod tests {
         assert_eq!(path, lab.root().join("target/debug/01-one"));
         assert!(lab.is_fresh());
         assert_eq!(lab.output(), "one\n");
+    }
+
+    #[test]
+    fn several_are_built_by_one_cargo_and_each_stands_by_itself() {
+        let lab = Lab::new();
+        let manifest = "[package]\nname = \"lesson-01-one\"\nedition = \"2024\"\n\
+                        [[bin]]\nname = \"01-one\"\npath = \"demo.rs\"\n\
+                        [[bin]]\nname = \"01-two\"\npath = \"two.rs\"\n";
+        lab.write("lessons/01-one/Cargo.toml", manifest);
+        lab.write("lessons/01-one/two.rs", "fn main() {}\n");
+        let root = lab.root();
+        let programs =
+            ["01-two", "01-one"].map(|bin| Program { root: &root, package: "lesson-01-one", bin });
+        let build = |cargo| lab.environment(cargo, &[]).build(&programs, Color::Never);
+        let paths = ["01-two", "01-one"].map(|bin| root.join("target/debug").join(bin));
+        assert_eq!(build("cargo").unwrap(), paths);
+        assert_eq!(build("/no/cargo").unwrap(), paths);
+        assert!(lab.is_fresh());
+        lab.says("other");
+        assert!(build("/no/cargo").is_err());
+        assert_eq!(build("cargo").unwrap(), paths);
+        assert_eq!(lab.output(), "other\n");
     }
 
     #[test]

@@ -27,7 +27,7 @@ use super::Outcome;
 use super::output::{self, ColorChoice, Progress, say};
 use super::predict::played;
 use super::predictor::Predictor;
-use super::run::{build, demo_run, parts, working_folder};
+use super::run::{build, build_ahead, demo_run, parts, working_folder};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -130,7 +130,12 @@ impl Audit {
         color: ColorChoice,
     ) -> Result<Vec<String>> {
         let mut faults = Vec::new();
+        let mut programs = programs(lesson)?;
         if self.program.is_none() {
+            let demos = lesson.demos.iter().map(|demo| demo.program.as_ref().as_str());
+            let sources = programs.iter().map(|program| program.file.as_str());
+            let all = demos.chain(sources.filter(|file| file.ends_with(".rs")));
+            build_ahead(catalogue.root(), lesson, all, color);
             let unwritten = author::unwritten(catalogue.root(), lesson)?;
             faults.extend(unwritten.iter().map(Error::to_string));
             faults.extend(self.demos(catalogue.root(), lesson, color)?);
@@ -139,7 +144,6 @@ impl Audit {
         if !lesson.is_graded() {
             return Ok(faults);
         }
-        let mut programs = programs(lesson)?;
         if let Some(name) = &self.program {
             programs.retain(|program| program.file.contains(name));
             if programs.is_empty() {

@@ -1,5 +1,6 @@
 //! `lab run LESSON`: play the demo and print its timeline.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Args;
@@ -80,6 +81,20 @@ fn build_in(root: &Path, lesson: &Lesson, file: &str, color: ColorChoice) -> Res
     let (package, bin) = names.unwrap_or_else(|| (lesson.package(), lesson.bin(file)));
     let program = cargo::Program { root, package: &package, bin: &bin };
     Ok(cargo::build(&program, color.into())?.to_string_lossy().into_owned())
+}
+
+/// Builds several of a lesson's programs at once. What cannot be built is told by whoever needs it.
+pub fn build_ahead<'a>(
+    root: &Path,
+    lesson: &Lesson,
+    files: impl Iterator<Item = &'a str>,
+    color: ColorChoice,
+) {
+    let (package, bins) = (lesson.package(), files.map(|file| lesson.bin(file)));
+    let bins: BTreeSet<String> = bins.collect();
+    let programs: Vec<cargo::Program> =
+        bins.iter().map(|bin| cargo::Program { root, package: &package, bin }).collect();
+    let _ = cargo::build_all(&programs, color.into());
 }
 
 /// Fails if a role waits for a pattern that cannot be read, or there is no such weather: before anything is built.

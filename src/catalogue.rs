@@ -7,7 +7,7 @@
 //! error with its line. Patterns stay text here, with their place ([`Lesson::error_at`]): what
 //! they mean is judged by those who match them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -817,7 +817,9 @@ impl Lesson {
     ///
     /// Fails with the line of the first that cannot be read.
     pub fn grading(&self) -> Result<grade::Rules> {
-        let rules = self.rules.iter().map(|rule| self.graded(rule)).collect::<Result<_>>()?;
+        let parties = self.parties();
+        let graded = |rule| self.graded(rule, &parties);
+        let rules = self.rules.iter().map(graded).collect::<Result<_>>()?;
         let mut baseline = Check::BASELINE.to_vec();
         for name in &self.baseline_off {
             let check = self.check_named(name)?;
@@ -830,23 +832,21 @@ impl Lesson {
         Ok(grade::Rules { rules, baseline, closes_before_exit: self.closes_before_exit })
     }
 
-    fn maybe(&self, text: &Option<Spanned<String>>) -> Result<Option<CallPattern>> {
-        text.as_ref().map(|text| self.rule_pattern(text)).transpose()
-    }
-
-    fn graded(&self, rule: &Rule) -> Result<grade::Rule> {
+    fn graded(&self, rule: &Rule, parties: &BTreeSet<String>) -> Result<grade::Rule> {
+        let read = |text: &Spanned<String>| self.rule_pattern(text, parties);
+        let maybe = |text: &Option<Spanned<String>>| text.as_ref().map(read).transpose();
         let expect = match &rule.expect {
-            Expect::Order(patterns) => grade::Expect::Order(
-                patterns.iter().map(|text| self.rule_pattern(text)).collect::<Result<_>>()?,
-            ),
+            Expect::Order(patterns) => {
+                grade::Expect::Order(patterns.iter().map(read).collect::<Result<_>>()?)
+            }
             Expect::Call { what, given } => {
-                grade::Expect::Call { what: self.rule_pattern(what)?, given: self.maybe(given)? }
+                grade::Expect::Call { what: read(what)?, given: maybe(given)? }
             }
             Expect::Never { what, after } => {
-                grade::Expect::Never { what: self.rule_pattern(what)?, after: self.maybe(after)? }
+                grade::Expect::Never { what: read(what)?, after: maybe(after)? }
             }
             Expect::Count { what, times } => {
-                grade::Expect::Count { what: self.rule_pattern(what)?, times: self.pattern(times)? }
+                grade::Expect::Count { what: read(what)?, times: self.pattern(times)? }
             }
             Expect::Check(name) => grade::Expect::Check(self.check_named(name)?),
             Expect::Prints(lines) => {
@@ -886,14 +886,37 @@ impl Lesson {
         })
     }
 
-    /// A pattern in which the seed may choose, too.
-    fn rule_pattern(&self, text: &Spanned<String>) -> Result<CallPattern> {
+    /// A pattern in which the seed may choose, too, of one of these parties or of anybody.
+    fn rule_pattern(
+        &self,
+        text: &Spanned<String>,
+        parties: &BTreeSet<String>,
+    ) -> Result<CallPattern> {
         let read = || {
             let pattern = pattern::of_rule(text.as_ref())?;
             texts::chosen(&pattern, &Texts::new(0, ""))?;
             Ok(pattern)
         };
-        read().map_err(|error: Error| self.error_at(text, error.to_string()))
+        let pattern: CallPattern =
+            read().map_err(|error: Error| self.error_at(text, error.to_string()))?;
+        if let Some(role) = pattern.role.as_ref().filter(|role| !parties.contains(*role)) {
+            let meant = did_you_mean(role, parties.iter().map(String::as_str));
+            let why = format!("no role and nobody in a scenario is named `{role}`{meant}");
+            return Err(self.error_at(text, why));
+        }
+        Ok(pattern)
+    }
+
+    /// Whose calls a rule can speak of: the lesson's roles, and who comes into its scenarios.
+    fn parties(&self) -> BTreeSet<String> {
+        let mut names: BTreeSet<String> =
+            self.roles.iter().map(|role| role.name.as_ref().clone()).collect();
+        // One that cannot be read is told of elsewhere.
+        for plan in self.scenarios.iter().filter_map(|scenario| self.plan(scenario).ok()) {
+            names.extend(plan.starts().map(|(_, name)| name.to_owned()));
+            names.extend(plan.fill(1).peers);
+        }
+        names
     }
 
     /// Reads what stands in the notation.
@@ -1360,6 +1383,20 @@ hints   = ["…", "…", "…"]
             let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
             assert_eq!(found(&SOME, wanted), Ok(names), "{wanted}");
         }
+    }
+
+    #[test]
+    fn a_rule_speaks_of_roles_and_of_who_comes_into_a_scenario() {
+        let told = |role: &str| {
+            let source = FULL.replace("'_: recv", &format!("'{role}: recv"));
+            parse(&source).unwrap().grading().map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(told("server"), Ok(()));
+        assert_eq!(told("A"), Ok(()));
+        let why = told("sever").unwrap_err();
+        let wanted = "lessons/01-one-shot/lesson.toml:28: \
+                      no role and nobody in a scenario is named `sever`; did you mean server?";
+        assert_eq!(why, wanted);
     }
 
     #[test]

@@ -466,7 +466,7 @@ fn computing(watch: &mut Terminal) -> Vec<Pid> {
 fn keys_are_answered_while_a_program_computes_for_ever() {
     let copy = Copied::new();
     copy.save(COMPUTES);
-    let mut watch = copy.watch(48, 80);
+    let mut watch = copy.watch(24, 80);
     computing(&mut watch);
     watch.types("h");
     let hint = watch.until_shown("hint 1 of 3");

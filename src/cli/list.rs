@@ -53,7 +53,7 @@ impl List {
             to_stdout(&format!("{lessons}\n"));
         } else {
             let linked = Linked::new(&home.catalogue, color);
-            linked.say(&(table(&lines, width(false)) + &sum(&lessons, &progress)));
+            linked.say(&format!("{}\n{}\n", table(&lines, width(false)), sum(&lessons, &progress)));
         }
         // The others can still be played, but the list is not whole.
         let last = broken.pop();
@@ -62,11 +62,13 @@ impl List {
     }
 }
 
-/// The list within so many columns, of the lessons that can be read.
+/// The list within so many columns, of the lessons that can be read. The sum comes first: where the list is longer than
+/// the screen it is still seen.
 pub fn within(home: &Home, room: usize) -> Result<String> {
     let progress = home.progress()?;
     let lessons: Vec<Lesson> = home.catalogue.read_all().into_iter().flatten().collect();
-    Ok(table(&lines(home, &lessons, &progress), room) + &sum(&lessons, &progress))
+    let table = table(&lines(home, &lessons, &progress), room);
+    Ok(format!("{}\n\n{table}", sum(&lessons, &progress)))
 }
 
 /// `lab` alone.
@@ -139,7 +141,7 @@ fn sum(lessons: &[Lesson], progress: &Progress) -> String {
     if minutes > 0 {
         parts.push(format!("{minutes} min to go"));
     }
-    format!("\n{}\n", parts.join(", "))
+    parts.join(", ")
 }
 
 #[cfg(test)]

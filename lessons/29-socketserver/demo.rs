@@ -50,9 +50,9 @@ fn handle(request: &mut StreamRequestHandler<'_>) -> Result<()> {
     request.wfile.write_all(reply.as_bytes()).map_err(of_std("send"))
 }
 
-/// A connection for each line that is typed.
+/// A connection for each line that is typed; an empty one ends it.
 fn client() -> Result<()> {
-    while let Some(line) = input("> ")? {
+    while let Some(line) = input("> ")?.filter(|line| !line.is_empty()) {
         let sock = socket(AF_INET, SOCK_STREAM)?;
         connect(&sock, (Ipv4Addr::LOCALHOST, PORT))?;
         // The line's end is for readline, the carriage return for tradition.

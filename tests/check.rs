@@ -124,6 +124,21 @@ fn a_server_at_a_path_is_held_to_the_same_in_python() {
 }
 
 #[test]
+fn pythons_own_socketserver_passes_with_a_limit_to_its_waiting() {
+    let ways = [
+        ("right", None),
+        ("plain", Some("serves-side-by-side")),
+        ("patient", Some("gives-up-on-silence")),
+    ];
+    for (way, first) in ways {
+        let Some(command) = python("socketservers", way) else { return };
+        let (lesson, status) = checked("29", &command, &[]);
+        assert_eq!(status, i32::from(first.is_some()), "{way}: {lesson:#}");
+        assert_eq!(broken(&lesson).first().copied(), first, "{way}: {lesson:#}");
+    }
+}
+
+#[test]
 fn the_same_mistake_breaks_the_same_rule_in_every_language() {
     for (mistake, rule) in
         [("stops-early", "reads-until-the-end"), ("sends-once", "sends-what-is-left")]

@@ -48,6 +48,9 @@ const PRINTS: [&str; 5] = ["print", "println", "eprint", "eprintln", "dbg"];
 const DEMO_LINES: usize = 100;
 const DEMO_COLUMNS: usize = 80;
 
+/// A file of a library that a lesson brings along; its columns are rustfmt's.
+const LIBRARY_LINES: usize = 150;
+
 #[test]
 fn modules_use_only_the_layers_below_them() {
     hold(&["src"], layers);
@@ -81,6 +84,11 @@ fn every_unsafe_says_why_it_is_sound() {
 #[test]
 fn a_demo_fits_on_two_pages() {
     hold(&["lessons"], demo_size);
+}
+
+#[test]
+fn a_lessons_own_library_is_in_files_of_three_pages() {
+    hold(&["lessons"], library_size);
 }
 
 /// Reads the files below these places and fails with everything that the check finds in them.
@@ -272,6 +280,18 @@ fn demo_size(source: &Source) -> Vec<String> {
         }
     }
     findings
+}
+
+/// What stands in a folder of the lesson that is none of programs.
+fn library_size(source: &Source) -> Vec<String> {
+    let parts: Vec<&str> = source.name.split('/').collect();
+    let ["lessons", lesson, folder, _] = parts[..] else { return Vec::new() };
+    let programs = ["mistakes", "quirks", "solutions"].contains(&folder);
+    let lines = source.lines.len();
+    if lesson == "kit" || programs || lines <= LIBRARY_LINES {
+        return Vec::new();
+    }
+    vec![source.finding(LIBRARY_LINES + 1, format!("{lines} lines, at most {LIBRARY_LINES}"))]
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -678,4 +698,14 @@ fn a_planted_long_demo_is_found() {
     assert_eq!(plant(demo_size, name, &fits), Vec::<String>::new());
     assert_eq!(plant(demo_size, name, &wide), [format!("{name}:1: 82 columns, at most 80")]);
     assert_eq!(plant(demo_size, "lessons/01-a/exercise.rs", &wide), Vec::<String>::new());
+}
+
+#[test]
+fn a_planted_long_file_of_a_library_is_found() {
+    let (name, long) = ("lessons/01-a/library/lib.rs", "x\n".repeat(151));
+    assert_eq!(plant(library_size, name, &long), [format!("{name}:151: 151 lines, at most 150")]);
+    assert_eq!(plant(library_size, name, &"x\n".repeat(150)), Vec::<String>::new());
+    for other in ["lessons/kit/src/lib.rs", "lessons/01-a/solutions/std.rs"] {
+        assert_eq!(plant(library_size, other, &long), Vec::<String>::new());
+    }
 }

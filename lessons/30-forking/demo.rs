@@ -2,13 +2,13 @@
 //!
 //! A process for each client. fork(2) copies the descriptors, so that parent
 //! and child each close what is the other's. A child that has ended stays in
-//! the kernel's table until its parent asks how it went. SIGCHLD says when:
-//! it gets the parent out of accept.
+//! the kernel's table until its parent asks how it went. SIGCHLD says when,
+//! and gets the parent out of accept.
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 
-use kit::children::{On, SIGCHLD, sigaction, waitpid_any};
+use kit::children::{SIGCHLD, handle, waitpid_any};
 use kit::*;
 
 const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7030);
@@ -22,8 +22,17 @@ fn main() -> ExitCode {
     }))
 }
 
+/// Runs when a child ends, whatever the parent is doing.
+extern "C" fn collect(_: i32) {
+    let errno = Errno::last_raw();
+    // Several may have ended: one signal may stand for many.
+    while let Ok(Some(_)) = waitpid_any() {}
+    Errno::set_raw(errno);
+}
+
 fn server() -> Result<()> {
-    sigaction(SIGCHLD, On::Interrupt)?;
+    // SAFETY: what it calls may be called by a handler, and errno is kept.
+    unsafe { handle(SIGCHLD, collect) }?;
     let listener = socket(AF_INET, SOCK_STREAM)?;
     bind(&listener, ADDRESS)?;
     listen(&listener, 5)?;
@@ -31,11 +40,8 @@ fn server() -> Result<()> {
     loop {
         let conn = match accept(&listener) {
             Ok((conn, _)) => conn,
-            // A child has ended, or several: one signal may stand for many.
-            Err(error) if error.errno() == Some(Errno::EINTR) => {
-                while waitpid_any()?.is_some() {}
-                continue;
-            }
+            // Nothing is wrong: a child has ended, and was collected.
+            Err(error) if error.errno() == Some(Errno::EINTR) => continue,
             Err(error) => return Err(error),
         };
         // SAFETY: there is no other thread that the child would lack.

@@ -1,9 +1,9 @@
-//! Exercise 30, solved: the parent closes its copy, and collects whoever has ended when accept is interrupted.
+//! Exercise 30, solved: the parent closes its copy, and collects whoever has ended as soon as the signal comes.
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 
-use kit::children::{On, SIGCHLD, sigaction, waitpid_any};
+use kit::children::{SIGCHLD, handle, waitpid_any};
 use kit::*;
 
 const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7030);
@@ -12,18 +12,22 @@ fn main() -> ExitCode {
     only_server(server)
 }
 
+extern "C" fn collect(_: i32) {
+    let errno = Errno::last_raw();
+    while let Ok(Some(_)) = waitpid_any() {}
+    Errno::set_raw(errno);
+}
+
 fn server() -> Result<()> {
-    sigaction(SIGCHLD, On::Interrupt)?;
+    // SAFETY: what it calls may be called by a handler, and errno is kept.
+    unsafe { handle(SIGCHLD, collect) }?;
     let listener = socket(AF_INET, SOCK_STREAM)?;
     bind(&listener, ADDRESS)?;
     listen(&listener, 32)?;
     loop {
         let conn = match accept(&listener) {
             Ok((conn, _)) => conn,
-            Err(error) if error.errno() == Some(Errno::EINTR) => {
-                while waitpid_any()?.is_some() {}
-                continue;
-            }
+            Err(error) if error.errno() == Some(Errno::EINTR) => continue,
             Err(error) => return Err(error),
         };
         // SAFETY: there is no other thread that the child would lack.

@@ -8,7 +8,7 @@ use crate::{Pid, Result, failed};
 
 pub use nix::sys::signal::Signal::SIGCHLD;
 
-/// What becomes of a process that a signal comes to.
+/// What a signal does, if no function of the program's own handles it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum On {
     /// Nothing; and of a child nothing is left when it ends, if the signal is SIGCHLD.
@@ -22,12 +22,35 @@ pub enum On {
 #[allow(unsafe_code)]
 pub fn sigaction(signal: Signal, on: On) -> Result<()> {
     extern "C" fn nothing(_: i32) {}
-    let handler = match on {
-        On::Ignore => SigHandler::SigIgn,
-        On::Interrupt => SigHandler::Handler(nothing),
-    };
-    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
     // SAFETY: a handler that does nothing may run at any moment.
+    unsafe {
+        match on {
+            On::Ignore => set(signal, SigHandler::SigIgn),
+            On::Interrupt => handle(signal, nothing),
+        }
+    }
+}
+
+/// The same with a function that is called when the signal comes, whatever the program is doing then. Without
+/// SA_RESTART: a call that waits fails with `EINTR` afterwards.
+///
+/// # Safety
+///
+/// The function may call little: no allocation, no lock, no output through a buffer. It must leave errno as it was.
+/// Source: signal-safety(7).
+#[allow(unsafe_code)]
+pub unsafe fn handle(signal: Signal, handler: extern "C" fn(i32)) -> Result<()> {
+    // SAFETY: as the caller promises.
+    unsafe { set(signal, SigHandler::Handler(handler)) }
+}
+
+/// # Safety
+///
+/// As [`handle`] says of its function.
+#[allow(unsafe_code)]
+unsafe fn set(signal: Signal, handler: SigHandler) -> Result<()> {
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: as the caller promises.
     unsafe { sys::sigaction(signal, &action) }.map(drop).map_err(failed("sigaction"))
 }
 

@@ -714,8 +714,20 @@ pub struct End {
     /// Who was still waiting, in which call, for whom: the chain of a deadlock, or what a server served.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<Waiting>,
+    /// Processes that had ended, and for which nobody had waited.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zombies: Vec<Zombie>,
     /// Nanoseconds of real time since the run began.
     pub at: u64,
+}
+
+/// A process that has ended and is still in the kernel's table: its parent lives, has not waited for it and has not said
+/// that it never will (SIGCHLD ignored).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zombie {
+    pub role: String,
+    /// Its number within the role.
+    pub process: u32,
 }
 
 /// Why nothing more was recorded.

@@ -198,6 +198,19 @@ fn right_programs_of_cpythons_sockets_pass_in_all_weathers() {
 }
 
 #[test]
+fn pythons_forking_servers_pass_and_one_that_never_waits_does_not() {
+    for style in ["library", "signals", "prefork"] {
+        let Some(command) = python("forking", style) else { return };
+        let (lesson, status) = checked("30", &command, &[]);
+        assert_eq!((lesson["result"].as_str(), status), (Some("pass"), 0), "{style}: {lesson:#}");
+    }
+    let Some(command) = python("forking", "forgets") else { return };
+    let (lesson, status) = checked("30", &command, &[]);
+    assert_eq!((lesson["result"].as_str(), status), (Some("fail"), 1));
+    assert_eq!(broken(&lesson), ["collects-its-children"], "{lesson:#}");
+}
+
+#[test]
 fn the_same_seed_gives_the_same_bytes_twenty_times_on_a_quiet_and_on_a_busy_machine() {
     let Some(command) = python("echo_to_the_end", "reads-once") else { return };
     let report = || {

@@ -33,6 +33,7 @@ pub enum Check {
     AsksOneServer,
     PrintsNoStranger,
     ThreadsEnd,
+    NoZombies,
 }
 
 /// What a check is called and what it says.
@@ -79,7 +80,7 @@ const SPIN: u64 = 20;
 
 impl Check {
     /// Every check, the baseline first.
-    pub const ALL: [Check; 18] = [
+    pub const ALL: [Check; 19] = [
         Check::UsesSockets,
         Check::EndsOrServes,
         Check::StepsMet,
@@ -98,6 +99,7 @@ impl Check {
         Check::AsksOneServer,
         Check::PrintsNoStranger,
         Check::ThreadsEnd,
+        Check::NoZombies,
     ];
 
     /// The checks that hold in every lesson unless it says otherwise.
@@ -252,9 +254,17 @@ impl Check {
             },
             Check::ThreadsEnd => About {
                 name: "threads-end",
-                says: "a thread that was made for a client ends when the client has been served",
-                why: "A thread keeps a stack and a place in the kernel's table for as long as it lives. A server that leaves one behind for every client runs out of them. Threads that wait for the next client are no such: there are not more of them the more clients come.",
-                hint: Some("What does the thread do after its last call about the connection?"),
+                says: "a thread or process that was made for a client ends when the client has been served",
+                why: "A thread keeps a stack and a place in the kernel's table for as long as it lives, and a process keeps more. A server that leaves one behind for every client runs out of them. Those that wait for the next client are no such: there are not more of them the more clients come.",
+                hint: Some("What does it do after its last call about the connection?"),
+            },
+            Check::NoZombies => About {
+                name: "no-zombies",
+                says: "no process that has ended is left in the kernel's table when nobody moves any more",
+                why: "What is left of a process that has ended waits there for its parent to ask how it went (waitpid, waitid). The table is finite. A parent that ignores SIGCHLD, or that ends itself, leaves nobody behind either.",
+                hint: Some(
+                    "How does the parent learn that a child has ended, and what does it call then?",
+                ),
             },
         }
     }
@@ -281,6 +291,7 @@ pub(super) fn judge(check: Check, run: &Run<'_>, rules: &Rules) -> Option<(Findi
         Check::AsksOneServer => datagrams::asks_one_server(run),
         Check::PrintsNoStranger => datagrams::prints_no_stranger(run),
         Check::ThreadsEnd => threads_end(run),
+        Check::NoZombies => no_zombies(run),
     }?;
     found.marked.truncate(2);
     let about = check.about();
@@ -1133,6 +1144,22 @@ fn prints_what_it_receives(run: &Run<'_>) -> Option<Found> {
     None
 }
 
+/// Who was made by a call that makes somebody, by number within the role.
+#[derive(Clone, Copy)]
+enum Made {
+    Thread(u32),
+    Process(u32),
+}
+
+fn made(event: &Event) -> Option<Made> {
+    let number = u32::try_from(event.ret?).ok()?;
+    match Class::of(&event.call)? {
+        Class::Spawn => Some(Made::Thread(number)),
+        Class::Fork => Some(Made::Process(number)),
+        _ => None,
+    }
+}
+
 /// A pool of threads may wait for the next client, and an executor may add to it as clients come: only where there are
 /// as many as there were connections has each been left by one.
 fn threads_end(run: &Run<'_>) -> Option<Found> {
@@ -1143,31 +1170,56 @@ fn threads_end(run: &Run<'_>) -> Option<Found> {
     }
     let accepts = |event: &&Event| Class::Accept.members().contains(&event.call.as_ref());
     let first = run.own_events().find(|event| accepts(event) && event.ret >= Some(0))?.seq;
-    let ended = |thread: u32| {
-        let over =
-            |event: &Event| matches!(event.call.as_ref(), "pthread_exit" | "exit" | "exit_group");
-        run.own_events().any(|event| event.thread == thread && over(event))
+    let ended = |made: Made| {
+        run.own_events().any(|event| match (made, event.call.as_ref()) {
+            (Made::Thread(it), "pthread_exit" | "exit") => event.thread == it,
+            (Made::Process(it), "exit" | "killed") => event.process == it,
+            _ => false,
+        })
     };
-    let left: Vec<(u64, u32)> = run
+    let left: Vec<(u64, Made)> = run
         .own_events()
-        .filter(|event| event.seq > first && Class::Spawn.members().contains(&event.call.as_ref()))
-        .filter_map(|event| Some((event.seq, u32::try_from(event.ret?).ok()?)))
-        .filter(|(_, thread)| !ended(*thread))
+        .filter(|event| event.seq > first)
+        .filter_map(|event| Some((event.seq, made(event)?)))
+        .filter(|(_, made)| !ended(*made))
         .collect();
-    let (seq, thread) = *left.first()?;
+    let (seq, made) = *left.first()?;
     if served < FEW || left.len() < served {
         return None;
     }
     let row = run.row_of(seq);
     let step =
         run.timeline.step_of(seq).map(|step| format!(", of step {step},")).unwrap_or_default();
+    let (what, number, its): (_, _, fn(&Row) -> u32) = match made {
+        Made::Thread(number) => ("thread", number, |row| row.thread),
+        Made::Process(number) => ("process", number, |row| row.process),
+    };
+    let all = if what == "thread" { "threads" } else { "processes" };
     let did = format!(
-        "{served} connections were accepted, and at the end {} threads made for them were still there: thread {thread}{step} is one",
+        "{served} connections were accepted, and at the end {} {all} made for them were still there: {what} {number}{step} is one",
         left.len()
     );
-    let mut rows = indices(run, |row| row.thread == thread);
+    let mut rows = indices(run, |row| its(row) == number);
     rows = rows.split_off(rows.len().saturating_sub(2));
     Found::at(did, rows, row)
+}
+
+fn no_zombies(run: &Run<'_>) -> Option<Found> {
+    let mut left = run.recording.end.zombies.iter().filter(|zombie| zombie.role == run.role);
+    let process = left.next()?.process;
+    let more = match left.count() {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let rows = indices(run, |row| row.process == process);
+    let row = rows.last().and_then(|row| run.timeline.rows.get(*row));
+    let step = row.map(|row| format!(" in step {}", row.step)).unwrap_or_default();
+    let did = format!(
+        "process {process}{more} of `{}` ended{step}, and until the end nobody waited for it",
+        run.role
+    );
+    let marked = rows.last().copied();
+    Found::at(did, rows.into_iter().rev().take(2).rev().collect(), marked)
 }
 
 /// The indices of the rows of the role under test that fit.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::event::*;
-use crate::timeline::sample::{Sample, arg, bytes, fd, int, named, polled};
+use crate::timeline::sample::{self, Sample, arg, bytes, fd, int, named, polled};
 use crate::timeline::timeline;
 
 const SERVER: (&str, u32, u32) = ("server", 1, 1);
@@ -872,20 +872,24 @@ fn a_run_of_many_sockets_is_graded_in_a_moment() {
     assert_eq!(found(Expect::Check(Check::ClosesEveryConnection), &s.0), None);
 }
 
-/// A server that makes a thread for each of so many clients; so many of the threads end.
+/// A server that makes a thread, or a process, for each of so many clients; so many of them end.
 fn threads(clients: u32, ended: u32) -> Recording {
+    made(("pthread_create", "pthread_exit"), clients, ended)
+}
+
+fn made((makes, ends): (&'static str, &'static str), clients: u32, ended: u32) -> Recording {
     let mut s = Sample::new(None, &["server", "client"]);
     let listener = s.listener(SERVER, 3, 9999);
     let sock = s.socket(("client", 1, 1), "SOCK_STREAM", 3);
     s.connect(("client", 1, 1), sock, 9999, "");
     for n in 0..clients {
         let conn = s.accept(SERVER, listener, 4, 41000 + n as u16);
-        s.event(SERVER, "pthread_create", vec![], Some(2 + i64::from(n)), "");
-        let worker = ("server", 1, 2 + n);
+        s.event(SERVER, makes, vec![], Some(2 + i64::from(n)), "");
+        let worker = ("server", if makes == "fork" { 2 + n } else { 1 }, 2 + n);
         s.moves(worker, "send", (4, conn), b"hi", 2);
         s.close(worker, 4, conn);
         if n < ended {
-            s.event(worker, "pthread_exit", vec![arg("status", int(0))], None, "");
+            s.event(worker, ends, vec![arg("status", int(0))], None, "");
         }
     }
     s.0
@@ -905,6 +909,28 @@ fn a_thread_left_behind_for_every_client_is_found_and_a_pool_is_not() {
     // Of so few nobody can tell what the next client would bring.
     assert_eq!(found(ends(), &threads(3, 0)), None);
     assert!(found(ends(), &threads(0, 0)).is_some());
+    for end in ["exit", "killed"] {
+        assert_eq!(found(ends(), &made(("fork", end), 5, 5)), None);
+    }
+    let finding = found(ends(), &made(("fork", "exit"), 5, 0)).unwrap();
+    assert!(finding.did.contains("5 processes made for them"), "{finding:?}");
+}
+
+#[test]
+fn a_child_that_was_not_waited_for_is_found() {
+    let no_zombies = || Expect::Check(Check::NoZombies);
+    let mut recording = sample::forks();
+    assert_eq!(found(no_zombies(), &recording), None);
+    let zombie = |role: &str, process| Zombie { role: role.into(), process };
+    // Those of another role are not its children.
+    recording.end.zombies = vec![zombie("client", 2)];
+    assert_eq!(found(no_zombies(), &recording), None);
+    recording.end.zombies = vec![zombie("server", 2), zombie("server", 3)];
+    let finding = found(no_zombies(), &recording).unwrap();
+    assert!(
+        finding.did.starts_with("process 2 (and 1 more) of `server` ended in step "),
+        "{finding:?}"
+    );
 }
 
 #[test]

@@ -306,7 +306,13 @@ impl Request {
             steps: Vec::new(),
             looks: Vec::new(),
             packets: Vec::new(),
-            end: End { reason: Reason::Interrupted, roles: Vec::new(), waiting: Vec::new(), at: 0 },
+            end: End {
+                reason: Reason::Interrupted,
+                roles: Vec::new(),
+                waiting: Vec::new(),
+                zombies: Vec::new(),
+                at: 0,
+            },
             frames: Vec::new(),
         }
     }

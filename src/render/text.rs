@@ -649,6 +649,18 @@ pub(super) fn ending(timeline: &Timeline) -> Vec<(String, Paint)> {
             lines.push(("interrupted: the recording ends here".to_owned(), Paint::Failure));
         }
     }
+    for (role, _) in &end.roles {
+        let left = end.zombies.iter().filter(|zombie| zombie.role == *role);
+        let left: Vec<String> = left.map(|zombie| zombie.process.to_string()).collect();
+        if let [_, more @ ..] = left.as_slice() {
+            let all = left.join(", ");
+            let told = match more {
+                [] => format!("process {all} has ended, and nobody has waited for it"),
+                _ => format!("processes {all} have ended, and nobody has waited for them"),
+            };
+            lines.push((format!("{role}: {told}"), Paint::Failure));
+        }
+    }
     lines
 }
 
@@ -701,7 +713,7 @@ pub(super) fn party(timeline: &Timeline, role: &str, process: u32, thread: u32) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Recording;
+    use crate::event::{Recording, Zombie};
     use crate::timeline::{sample, timeline};
 
     fn drawn(recording: &Recording, width: usize) -> String {
@@ -829,6 +841,22 @@ mod tests {
             told,
             "deadlock: server (process 1) waits in recv(sock) for its process 2 (step 4); \
              server (process 2) waits in recv(sock#2) for itself (step 5)"
+        );
+    }
+
+    #[test]
+    fn who_has_ended_and_was_not_waited_for_is_named() {
+        let last = |processes: &[u32]| {
+            let mut recording = sample::forks();
+            let zombie = |&process| Zombie { role: "server".into(), process };
+            recording.end.zombies = processes.iter().map(zombie).collect();
+            drawn(&recording, 100).lines().last().unwrap().to_owned()
+        };
+        assert_eq!(last(&[]), "client ended with status 0");
+        assert_eq!(last(&[2]), "server: process 2 has ended, and nobody has waited for it");
+        assert_eq!(
+            last(&[2, 3]),
+            "server: processes 2, 3 have ended, and nobody has waited for them"
         );
     }
 

@@ -29,7 +29,7 @@ pub use self::noise::{Noise, will_be_noise};
 use self::say::{Speaker, about};
 pub use self::wire::{Arrow, Change, Holder, Key, Point, SocketLine};
 use crate::event::{
-    Bytes, Ending, Event, Isolation, Party, Reason, Recording, Schedule, SocketId, Value,
+    Bytes, Ending, Event, Isolation, Party, Reason, Recording, Schedule, SocketId, Value, Zombie,
 };
 
 /// One run, ready to be drawn, matched and graded.
@@ -248,6 +248,7 @@ pub struct Finish {
     /// In the order of the columns.
     pub roles: Vec<(String, Ending)>,
     pub waiting: Vec<Wait>,
+    pub zombies: Vec<Zombie>,
 }
 
 /// A thread that waits at the end.
@@ -571,6 +572,7 @@ fn finish(recording: &Recording, rows: &[Row], speaker: &mut Speaker<'_>) -> Fin
         reason: recording.end.reason.clone(),
         roles: recording.end.roles.iter().map(|end| (end.role.clone(), end.how.clone())).collect(),
         waiting,
+        zombies: recording.end.zombies.clone(),
     }
 }
 

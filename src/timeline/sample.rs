@@ -73,6 +73,7 @@ impl Sample {
                     .map(|name| RoleEnd { role: (*name).into(), how: Ending::Exited { status: 0 } })
                     .collect(),
                 waiting: Vec::new(),
+                zombies: Vec::new(),
                 at: 0,
             },
         })

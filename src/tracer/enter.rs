@@ -726,10 +726,14 @@ fn output_length(raw: &Raw, memory: Tracee) -> Option<i64> {
 }
 
 /// Whether rt_sigaction sets a function as handler, for a signal that no runtime claims for itself: 32 and 33 are
-/// the C library's own, nptl(7).
+/// the C library's own, nptl(7). To ignore SIGCHLD does something as well: whoever ends is waited for by nobody.
 fn sets_handler(raw: &Raw, memory: Tracee) -> bool {
+    const IGNORED: u64 = libc::SIG_IGN as u64;
     let signal = raw.args[0] as i32;
     let handler = memory.bytes(raw.args[1]).map(u64::from_le_bytes);
     !matches!(signal, libc::SIGSEGV | libc::SIGBUS | 32 | 33)
-        && handler.is_some_and(|handler| handler > libc::SIG_IGN as u64)
+        && handler.is_some_and(|handler| match handler {
+            IGNORED => signal == libc::SIGCHLD,
+            handler => handler > IGNORED,
+        })
 }

@@ -51,7 +51,9 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use crate::error::{Error, Obstacle, Result};
-use crate::event::{End, Ending, Event, Reason, RoleEnd, Schedule, SockAddr, Socket, SocketState};
+use crate::event::{
+    End, Ending, Event, Reason, RoleEnd, Schedule, SockAddr, Socket, SocketState, Zombie,
+};
 
 use clock::Clock;
 use descriptors::Descriptors;
@@ -529,6 +531,7 @@ impl Tracer {
     pub fn finish(&mut self, reason: Reason) -> (Vec<Event>, End) {
         let at = self.elapsed();
         let waiting = self.unfinished();
+        let zombies = self.zombies();
         let killed_for = match &reason {
             Reason::Finished => "nothing",
             Reason::Serving => "it was still serving",
@@ -546,7 +549,17 @@ impl Tracer {
             .collect();
         self.kill_all();
         let events = self.out.drain(..).map(|event| *event).collect();
-        (events, End { reason, roles, waiting, at })
+        (events, End { reason, roles, waiting, zombies, at })
+    }
+
+    /// Those who have ended and for whom a parent that lives has not waited. Whose parent has gone is the lab's to collect.
+    fn zombies(&self) -> Vec<Zombie> {
+        let lives = |pid| self.processes.iter().any(|it| it.alive && it.pid == pid);
+        let ended = self.processes.iter().filter(|it| !it.alive);
+        ended
+            .filter(|it| proc::parent_of_zombie(it.pid).is_some_and(lives))
+            .map(|it| Zombie { role: self.roles[it.role].name.clone(), process: it.number })
+            .collect()
     }
 
     fn kill_all(&mut self) {

@@ -91,6 +91,14 @@ impl Sleep {
     }
 }
 
+/// Of a process that has ended and was not waited for, the parent that should.
+pub fn parent_of_zombie(pid: i32) -> Option<i32> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let parent = stat.rsplit(|&byte| byte == b')').next()?.split(|&byte| byte == b' ').nth(2)?;
+    let parent = std::str::from_utf8(parent).ok()?.parse().ok()?;
+    (state_letter(&stat) == Some(b'Z')).then_some(parent)
+}
+
 /// The letter after the command's name, which may itself hold any character.
 fn state_letter(stat: &[u8]) -> Option<u8> {
     let name_end = stat.iter().rposition(|&byte| byte == b')')?;

@@ -1,0 +1,54 @@
+//! The parent remembers who serves whom, and with that keeps its copy of every connection.
+
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+
+use kit::children::{On, SIGCHLD, sigaction, waitpid_any};
+use kit::*;
+
+const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7030);
+
+fn main() -> ExitCode {
+    only_server(server)
+}
+
+fn server() -> Result<()> {
+    sigaction(SIGCHLD, On::Interrupt)?;
+    let listener = socket(AF_INET, SOCK_STREAM)?;
+    bind(&listener, ADDRESS)?;
+    listen(&listener, 32)?;
+    let mut served = Vec::new();
+    loop {
+        let conn = match accept(&listener) {
+            Ok((conn, _)) => conn,
+            Err(error) if error.errno() == Some(Errno::EINTR) => {
+                while waitpid_any()?.is_some() {}
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        // SAFETY: there is no other thread that the child would lack.
+        let Some(child) = (unsafe { fork() })? else {
+            return serve(conn);
+        };
+        served.push((child, conn));
+    }
+}
+
+fn serve(conn: OwnedFd) -> Result<()> {
+    let mut buf = [0; 1024];
+    let n = recv(&conn, &mut buf)?;
+    let quotient = divide(text(&buf[..n])?)?;
+    send(&conn, format!("{quotient}\n").as_bytes())?;
+    close(conn)
+}
+
+/// Fails if there are no two numbers, or if the second one is zero.
+fn divide(line: &str) -> Result<i64> {
+    let numbers: Vec<i64> = line.split_whitespace().filter_map(|it| it.parse().ok()).collect();
+    let quotient = match numbers[..] {
+        [a, b] => a.checked_div(b),
+        _ => None,
+    };
+    quotient.ok_or(Error::Call { name: "divide", errno: Errno::EDOM })
+}

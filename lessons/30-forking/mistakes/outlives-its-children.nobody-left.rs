@@ -1,0 +1,59 @@
+//! waitpid until nobody is left to wait for: then it is ECHILD that says so, and here that is an error like any other.
+
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+
+use kit::children::{On, SIGCHLD, sigaction};
+use kit::{
+    AF_INET, Errno, Error, OwnedFd, Result, SOCK_STREAM, accept, bind, close, fork, listen,
+    only_server, recv, send, socket, text,
+};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+
+const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7030);
+
+fn main() -> ExitCode {
+    only_server(server)
+}
+
+fn server() -> Result<()> {
+    sigaction(SIGCHLD, On::Interrupt)?;
+    let listener = socket(AF_INET, SOCK_STREAM)?;
+    bind(&listener, ADDRESS)?;
+    listen(&listener, 32)?;
+    loop {
+        let conn = match accept(&listener) {
+            Ok((conn, _)) => conn,
+            Err(error) if error.errno() == Some(Errno::EINTR) => {
+                let ended = || waitpid(None, Some(WaitPidFlag::WNOHANG));
+                let failed = |errno| Error::Call { name: "waitpid", errno };
+                while ended().map_err(failed)? != WaitStatus::StillAlive {}
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        // SAFETY: there is no other thread that the child would lack.
+        let Some(_child) = (unsafe { fork() })? else {
+            return serve(conn);
+        };
+        close(conn)?;
+    }
+}
+
+fn serve(conn: OwnedFd) -> Result<()> {
+    let mut buf = [0; 1024];
+    let n = recv(&conn, &mut buf)?;
+    let quotient = divide(text(&buf[..n])?)?;
+    send(&conn, format!("{quotient}\n").as_bytes())?;
+    close(conn)
+}
+
+/// Fails if there are no two numbers, or if the second one is zero.
+fn divide(line: &str) -> Result<i64> {
+    let numbers: Vec<i64> = line.split_whitespace().filter_map(|it| it.parse().ok()).collect();
+    let quotient = match numbers[..] {
+        [a, b] => a.checked_div(b),
+        _ => None,
+    };
+    quotient.ok_or(Error::Call { name: "divide", errno: Errno::EDOM })
+}

@@ -1,0 +1,45 @@
+//! No child is left behind, for each is waited for at once: one client after the other, with a process for nothing.
+
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+
+use kit::*;
+
+const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7030);
+
+fn main() -> ExitCode {
+    only_server(server)
+}
+
+fn server() -> Result<()> {
+    let listener = socket(AF_INET, SOCK_STREAM)?;
+    bind(&listener, ADDRESS)?;
+    listen(&listener, 32)?;
+    loop {
+        let (conn, _) = accept(&listener)?;
+        // SAFETY: there is no other thread that the child would lack.
+        let Some(child) = (unsafe { fork() })? else {
+            return serve(conn);
+        };
+        close(conn)?;
+        waitpid(child)?;
+    }
+}
+
+fn serve(conn: OwnedFd) -> Result<()> {
+    let mut buf = [0; 1024];
+    let n = recv(&conn, &mut buf)?;
+    let quotient = divide(text(&buf[..n])?)?;
+    send(&conn, format!("{quotient}\n").as_bytes())?;
+    close(conn)
+}
+
+/// Fails if there are no two numbers, or if the second one is zero.
+fn divide(line: &str) -> Result<i64> {
+    let numbers: Vec<i64> = line.split_whitespace().filter_map(|it| it.parse().ok()).collect();
+    let quotient = match numbers[..] {
+        [a, b] => a.checked_div(b),
+        _ => None,
+    };
+    quotient.ok_or(Error::Call { name: "divide", errno: Errno::EDOM })
+}

@@ -1,0 +1,50 @@
+//! Three processes serve from the beginning. Each division by zero ends one, and nobody takes its place.
+
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+
+use kit::children::{On, SIGCHLD, sigaction};
+use kit::*;
+
+const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7030);
+
+fn main() -> ExitCode {
+    only_server(server)
+}
+
+fn server() -> Result<()> {
+    sigaction(SIGCHLD, On::Ignore)?;
+    let listener = socket(AF_INET, SOCK_STREAM)?;
+    bind(&listener, ADDRESS)?;
+    listen(&listener, 32)?;
+    for _ in 0..3 {
+        // SAFETY: there is no other thread that the child would lack.
+        if unsafe { fork() }?.is_none() {
+            loop {
+                serve(accept(&listener)?.0)?;
+            }
+        }
+    }
+    // Until somebody ends it.
+    loop {
+        nix::unistd::pause();
+    }
+}
+
+fn serve(conn: OwnedFd) -> Result<()> {
+    let mut buf = [0; 1024];
+    let n = recv(&conn, &mut buf)?;
+    let quotient = divide(text(&buf[..n])?)?;
+    send(&conn, format!("{quotient}\n").as_bytes())?;
+    close(conn)
+}
+
+/// Fails if there are no two numbers, or if the second one is zero.
+fn divide(line: &str) -> Result<i64> {
+    let numbers: Vec<i64> = line.split_whitespace().filter_map(|it| it.parse().ok()).collect();
+    let quotient = match numbers[..] {
+        [a, b] => a.checked_div(b),
+        _ => None,
+    };
+    quotient.ok_or(Error::Call { name: "divide", errno: Errno::EDOM })
+}

@@ -88,6 +88,10 @@ impl Recording {
         for event in &mut bare.events {
             (event.at, event.pid, event.tid) = (0, 0, 0);
             event.args.iter_mut().for_each(|arg| arg.value.forget_users());
+            if event.socket.and_then(|id| self.socket(id)).is_some_and(Socket::is_raw) {
+                event.args.iter_mut().for_each(|arg| arg.value.forget_ip_ids());
+                event.bytes.iter_mut().for_each(Bytes::forget_ip_id);
+            }
         }
         for (packet, of) in bare.packets.iter_mut().zip(&self.packets) {
             if self.is_much(of) {
@@ -195,6 +199,21 @@ pub struct Socket {
     /// For a socket that came out of accept(2): the listener.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_from: Option<SocketId>,
+}
+
+impl Socket {
+    /// Whether packets of IPv4 come out of it, header and all.
+    pub fn is_raw(&self) -> bool {
+        matches!(&self.kind, Kind::Socket { domain, type_, .. }
+            if domain == "AF_INET" && type_.starts_with("SOCK_RAW"))
+    }
+
+    /// Whether it is for messages of ICMP: a raw socket of that protocol, or of every, or a ping socket.
+    pub fn is_for_icmp(&self) -> bool {
+        let is_icmp = |protocol: &str| matches!(protocol, "IPPROTO_ICMP" | "IPPROTO_RAW");
+        matches!(&self.kind, Kind::Socket { domain, protocol, .. }
+            if domain == "AF_INET" && is_icmp(protocol))
+    }
 }
 
 /// What kind of thing a description is.
@@ -346,6 +365,18 @@ impl Value {
         }
     }
 
+    /// As [`Bytes::forget_ip_id`], for every packet in it.
+    fn forget_ip_ids(&mut self) {
+        match self {
+            Value::Bytes(bytes) => bytes.forget_ip_id(),
+            Value::Struct { fields } => {
+                fields.iter_mut().for_each(|field| field.value.forget_ip_ids())
+            }
+            Value::List { items } => items.iter_mut().for_each(Value::forget_ip_ids),
+            _ => {}
+        }
+    }
+
     /// The value itself and every value within it: the items of a list, the fields of a struct.
     pub fn parts(&self) -> impl Iterator<Item = &Value> {
         let mut open = vec![self];
@@ -390,6 +421,14 @@ impl Bytes {
     /// Keeps the first [`BYTES_KEPT`] of `data`.
     pub fn new(data: &[u8]) -> Bytes {
         Bytes { len: data.len() as u64, data: data[..data.len().min(BYTES_KEPT)].to_vec() }
+    }
+
+    /// Blanks what the kernel chooses by chance in the header of a packet of IPv4, the identification, and the checksum over it.
+    fn forget_ip_id(&mut self) {
+        if self.data.len() >= 20 && self.data[0] >> 4 == 4 {
+            self.data[4..6].fill(0);
+            self.data[10..12].fill(0);
+        }
     }
 
     /// Whether some of them were not kept.
@@ -569,14 +608,14 @@ pub const MUCH: u64 = 32 * 1024;
 /// What stands for any number of bytes past [`MUCH`].
 pub const TOO_MUCH: u64 = MUCH + 1;
 
-/// One thing that went over the wire: a segment, or several with data in a row; a datagram; an answer of ICMP.
+/// One thing that went over the wire: a segment, or several with data in a row; a datagram; a message of ICMP.
 ///
 /// What was sent again, and what only acknowledges, is among the [`Frame`]s alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Packet {
     #[serde(flatten)]
     pub cause: Cause,
-    /// Of an answer of ICMP, the address that could not be reached.
+    /// Where ICMP says that a port is unreachable, that address.
     pub source: SockAddr,
     pub target: SockAddr,
     pub what: What,
@@ -600,6 +639,11 @@ pub enum What {
     Rst,
     #[serde(rename = "datagram")]
     Datagram,
+    /// ICMP: somebody is asked to send the same back. `len` counts what follows the header, here and in the reply.
+    #[serde(rename = "echo")]
+    Echo,
+    #[serde(rename = "echo reply")]
+    EchoReply,
     /// ICMP: nobody has the port that a datagram was for.
     #[serde(rename = "unreachable")]
     Unreachable,
@@ -615,6 +659,8 @@ impl What {
             What::Fin => "FIN",
             What::Rst => "RST",
             What::Datagram => "datagram",
+            What::Echo => "echo",
+            What::EchoReply => "echo reply",
             What::Unreachable => "unreachable",
         }
     }

@@ -14,6 +14,7 @@
 
 mod address;
 mod constants;
+pub mod icmp;
 mod memory;
 mod option_values;
 mod options;

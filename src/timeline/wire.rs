@@ -9,9 +9,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Names, Row, RowKind, Speaker};
 use crate::event::{
-    Cause, Event, MUCH, NAME_SERVER, Packet, Recording, SockAddr, SocketId, SocketState, TOO_MUCH,
-    What,
+    Cause, Event, MUCH, NAME_SERVER, Packet, Recording, SockAddr, Socket, SocketId, SocketState,
+    TOO_MUCH, What,
 };
+
+/// The calls that send what they are given.
+const SENDERS: [&str; 6] = ["send", "sendto", "sendmsg", "sendmmsg", "write", "writev"];
 
 /// A packet between two sockets; equal ones in a row are one with a count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -468,6 +471,38 @@ impl<'a> Ends<'a> {
         hearers.into_iter().collect()
     }
 
+    /// Who sends an echo or its reply, and to whom. Their sockets have no ports and are in no table of the kernel's, but
+    /// somebody has just sent something; and where no peer answers, the kernel does.
+    fn ends_of_echo(&self, packet: &Packet) -> (Option<SocketId>, Vec<Option<SocketId>>) {
+        let is_peers = |id: SocketId| {
+            let role = self.role_of(id);
+            self.recording.roles.iter().any(|it| Some(&*it.name) == role && it.command.is_empty())
+        };
+        let upto = self.recording.events.partition_point(|it| it.seq <= packet.cause.after);
+        let sent = self.recording.events[..upto]
+            .iter()
+            .rev()
+            .filter(|event| SENDERS.contains(&event.call.as_ref()) && event.errno.is_none());
+        let mut senders = sent.filter_map(|event| {
+            event.socket.filter(|id| self.recording.socket(*id).is_some_and(Socket::is_for_icmp))
+        });
+        let Some(sender) = senders.next() else { return (None, vec![None]) };
+        let other = match is_peers(sender) {
+            true => senders.find(|id| !is_peers(*id)),
+            false => self
+                .recording
+                .sockets
+                .iter()
+                .filter(|it| it.is_for_icmp())
+                .map(|it| it.id)
+                .find(|id| is_peers(*id)),
+        };
+        match (packet.what, other) {
+            (What::EchoReply, None) => (None, vec![Some(sender)]),
+            _ => (Some(sender), vec![other]),
+        }
+    }
+
     fn is_open(&self, id: SocketId, after: u64) -> bool {
         self.open_from.get(&id).is_none_or(|from| *from <= after)
     }
@@ -488,11 +523,17 @@ impl<'a> Ends<'a> {
         let protocol = protocol_of(*what);
         // An answer of the kernel's comes in the other end's call.
         let of = cause.role.as_deref().filter(|_| *what == What::Datagram);
-        let from = self.object(protocol, cause.after, (source, target), of);
         let hearers = self.hearers(packet);
-        let targets = match hearers.is_empty() {
-            true => vec![self.object(protocol, cause.after, (target, source), None)],
-            false => hearers.into_iter().map(Some).collect(),
+        let (from, targets) = match what {
+            What::Echo | What::EchoReply => self.ends_of_echo(packet),
+            _ if hearers.is_empty() => (
+                self.object(protocol, cause.after, (source, target), of),
+                vec![self.object(protocol, cause.after, (target, source), None)],
+            ),
+            _ => (
+                self.object(protocol, cause.after, (source, target), of),
+                hearers.into_iter().map(Some).collect(),
+            ),
         };
         let len = if self.recording.is_much(packet) { TOO_MUCH } else { *len };
         let arrow = |to: Option<SocketId>| Arrow {

@@ -386,7 +386,7 @@ impl<'a> Page<'a> {
         let arrow = flight.arrow;
         let y = self.rows + line.y + LINE * flight.line as i32;
         let class = match arrow.what {
-            What::Datagram => "arrow datagram",
+            What::Datagram | What::Echo | What::EchoReply => "arrow datagram",
             What::Rst | What::Unreachable => "arrow reset",
             _ => "arrow",
         };

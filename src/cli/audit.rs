@@ -94,7 +94,7 @@ impl Audit {
         for lesson in self.lessons(&catalogue)? {
             let found = match self.lesson(&catalogue, &lesson, color) {
                 // This machine cannot play it.
-                Err(error) if error.to_string().contains(play::GIVE_NAMES) => {
+                Err(error) if play::lacks_what_the_lesson_needs(&error.to_string()) => {
                     output::to_stderr(&format!("skipped: {}: {error}\n", lesson.name));
                     continue;
                 }

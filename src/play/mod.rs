@@ -326,7 +326,14 @@ impl Part {
 }
 
 /// What could not be done where a scenario's names cannot be laid over the machine's.
-pub const GIVE_NAMES: &str = "give the run names of its own";
+const GIVE_NAMES: &str = "give the run names of its own";
+/// What could not be done where the run has no network to itself in which its programs may ping.
+const GIVE_ICMP: &str = "let the programs of the run send messages of ICMP";
+
+/// Whether an error, as it is told, says that this machine cannot play a lesson that it could play if it allowed more.
+pub fn lacks_what_the_lesson_needs(told: &str) -> bool {
+    [GIVE_NAMES, GIVE_ICMP].iter().any(|what| told.contains(what))
+}
 
 /// A worker, and the ends of the pipes to it.
 struct Started {

@@ -27,7 +27,7 @@ pub fn lab(args: &[&str], input: &str) -> Option<Output> {
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
     let output = child.wait_with_output().expect("it ends");
-    if stderr(&output).contains(play::GIVE_NAMES) {
+    if play::lacks_what_the_lesson_needs(&stderr(&output)) {
         let _ = writeln!(std::io::stderr(), "skipped: {}", stderr(&output));
         return None;
     }

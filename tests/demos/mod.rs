@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use socket_lab::catalogue::{Demo, Lesson};
 use socket_lab::event::Recording;
 use socket_lab::play::check::weathers;
-use socket_lab::play::{Begin, GIVE_NAMES, Input, Part, Request, Scene};
+use socket_lab::play::{Begin, Input, Part, Request, Scene};
 use socket_lab::render::json;
 use socket_lab::{sandbox, tracer};
 
@@ -28,7 +28,7 @@ pub fn program(root: &Path, lesson: &Lesson, demo: &Demo) -> Option<String> {
     }
     let output = run.output().expect("lab starts");
     let told = String::from_utf8_lossy(&output.stderr);
-    if told.contains(GIVE_NAMES) {
+    if socket_lab::play::lacks_what_the_lesson_needs(&told) {
         let _ = writeln!(std::io::stderr(), "skipped: {}: {told}", lesson.name);
         return None;
     }

@@ -12,6 +12,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod raw;
 pub mod unix;
 
 use std::fmt::{self, Write as _};

@@ -773,10 +773,9 @@ mod tests {
                 "[{ttl: 64, ICMP_ECHOREPLY, id: 27, seq: 1, \"jello\", wrong checksum}]",
             ]
         );
-        let role = |at: &wire::Point| at.role.clone().unwrap_or("nobody".into());
-        let flies = |it: &Arrow| format!("{} {} {}", role(&it.from), it.label(), role(&it.to));
+        let flies = |it: &Arrow| format!("{} {} {}", it.from.name, it.label(), it.to.name);
         let flown: Vec<_> = rows[0].arrows.iter().map(flies).collect();
-        assert_eq!(flown, ["client 5 bytes, echo nobody", "nobody 5 bytes, echo reply client"]);
+        assert_eq!(flown, ["sock 5 bytes, echo 127.0.0.1", "127.0.0.1 5 bytes, echo reply sock"]);
         assert!(pings(1).same_as(&pings(2)));
     }
 

@@ -514,7 +514,12 @@ impl<'a> Ends<'a> {
     fn point(&self, object: Option<SocketId>, at: &SockAddr, speaker: &mut Speaker<'_>) -> Point {
         let role = object.and_then(|id| self.role_of(id)).map(str::to_owned);
         let name = object.and_then(|id| speaker.names.of(id)).map(str::to_owned);
-        Point { role, object, name: name.unwrap_or_else(|| speaker.masks.endpoint(at)) }
+        let place = || match at.internet() {
+            // ICMP knows no ports.
+            Some((ip, 0)) => ip.to_string(),
+            _ => speaker.masks.endpoint(at),
+        };
+        Point { role, object, name: name.unwrap_or_else(place) }
     }
 
     /// A packet from its sender to whoever hears it: one arrow, or of a datagram to many as many as hear it.

@@ -88,10 +88,6 @@ impl Recording {
         for event in &mut bare.events {
             (event.at, event.pid, event.tid) = (0, 0, 0);
             event.args.iter_mut().for_each(|arg| arg.value.forget_users());
-            if event.socket.and_then(|id| self.socket(id)).is_some_and(Socket::is_raw) {
-                event.args.iter_mut().for_each(|arg| arg.value.forget_ip_ids());
-                event.bytes.iter_mut().for_each(Bytes::forget_ip_id);
-            }
         }
         for (packet, of) in bare.packets.iter_mut().zip(&self.packets) {
             if self.is_much(of) {
@@ -201,21 +197,6 @@ pub struct Socket {
     pub accepted_from: Option<SocketId>,
 }
 
-impl Socket {
-    /// Whether packets of IPv4 come out of it, header and all.
-    pub fn is_raw(&self) -> bool {
-        matches!(&self.kind, Kind::Socket { domain, type_, .. }
-            if domain == "AF_INET" && type_.starts_with("SOCK_RAW"))
-    }
-
-    /// Whether it is for messages of ICMP: a raw socket of that protocol, or of every, or a ping socket.
-    pub fn is_for_icmp(&self) -> bool {
-        let is_icmp = |protocol: &str| matches!(protocol, "IPPROTO_ICMP" | "IPPROTO_RAW");
-        matches!(&self.kind, Kind::Socket { domain, protocol, .. }
-            if domain == "AF_INET" && is_icmp(protocol))
-    }
-}
-
 /// What kind of thing a description is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
@@ -238,6 +219,20 @@ pub enum Kind {
     Stderr,
     /// A descriptor whose kind the kernel did not tell.
     Unknown,
+}
+
+impl Kind {
+    /// Whether packets of IPv4 come out of it, header and all.
+    pub fn is_raw(&self) -> bool {
+        matches!(self, Kind::Socket { domain, type_, .. }
+            if domain == "AF_INET" && type_.starts_with("SOCK_RAW"))
+    }
+
+    /// Whether it is for messages of ICMP: a raw socket of that protocol or of every one, or a ping socket.
+    pub fn is_for_icmp(&self) -> bool {
+        matches!(self, Kind::Socket { domain, protocol, .. }
+            if domain == "AF_INET" && ["IPPROTO_ICMP", "IPPROTO_RAW"].contains(&protocol.as_str()))
+    }
 }
 
 /// One call, signal or end of a thread.
@@ -365,18 +360,6 @@ impl Value {
         }
     }
 
-    /// As [`Bytes::forget_ip_id`], for every packet in it.
-    fn forget_ip_ids(&mut self) {
-        match self {
-            Value::Bytes(bytes) => bytes.forget_ip_id(),
-            Value::Struct { fields } => {
-                fields.iter_mut().for_each(|field| field.value.forget_ip_ids())
-            }
-            Value::List { items } => items.iter_mut().for_each(Value::forget_ip_ids),
-            _ => {}
-        }
-    }
-
     /// The value itself and every value within it: the items of a list, the fields of a struct.
     pub fn parts(&self) -> impl Iterator<Item = &Value> {
         let mut open = vec![self];
@@ -421,14 +404,6 @@ impl Bytes {
     /// Keeps the first [`BYTES_KEPT`] of `data`.
     pub fn new(data: &[u8]) -> Bytes {
         Bytes { len: data.len() as u64, data: data[..data.len().min(BYTES_KEPT)].to_vec() }
-    }
-
-    /// Blanks what the kernel chooses by chance in the header of a packet of IPv4, the identification, and the checksum over it.
-    fn forget_ip_id(&mut self) {
-        if self.data.len() >= 20 && self.data[0] >> 4 == 4 {
-            self.data[4..6].fill(0);
-            self.data[10..12].fill(0);
-        }
     }
 
     /// Whether some of them were not kept.

@@ -47,6 +47,14 @@ fn ip_header(bytes: &[u8]) -> Option<&[u8]> {
     bytes.get(..length).filter(|_| bytes[0] >> 4 == 4 && length >= 20)
 }
 
+/// Blanks what the kernel chooses by chance in a packet's IP header, the identification, and the checksum over it.
+pub fn forget_identification(packet: &mut [u8]) {
+    if ip_header(packet).is_some() {
+        packet[4..6].fill(0);
+        packet[10..12].fill(0);
+    }
+}
+
 /// The name of a type in linux/icmp.h; empty for those that no lesson meets.
 pub fn type_name(type_: u8) -> &'static str {
     match type_ {
@@ -81,6 +89,21 @@ mod tests {
         let mut message = ECHO_OF_HELLO.to_vec();
         message[12] ^= 1;
         assert!(!icmp(&message).expect("a message").is_whole);
+    }
+
+    #[test]
+    fn of_two_packets_that_say_the_same_the_identifications_are_forgotten() {
+        let packet = |id: u8| {
+            let mut header = [0; 20];
+            (header[0], header[5], header[9], header[11]) = (0x45, id, 1, !id);
+            let mut packet = [&header, ECHO_OF_HELLO].concat();
+            forget_identification(&mut packet);
+            packet
+        };
+        assert_eq!(packet(1), packet(2));
+        let mut bare = ECHO_OF_HELLO.to_vec();
+        forget_identification(&mut bare);
+        assert_eq!(bare, ECHO_OF_HELLO);
     }
 
     #[test]

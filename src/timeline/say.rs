@@ -12,7 +12,7 @@ use super::masks::Masks;
 use super::names::{Names, first_object, makes_descriptor};
 use super::{Answer, Failure, Piece};
 use crate::decode::icmp::{ECHO, ECHO_REPLY, Icmp, icmp, type_name};
-use crate::event::{Arg, Bytes, Event, Socket, SocketId, Value};
+use crate::event::{Arg, Bytes, Event, SocketId, Value};
 
 /// The widest that one piece of data is shown, in columns, before its middle is left out.
 const DATA_WIDTH: usize = 60;
@@ -337,11 +337,11 @@ impl Speaker<'_> {
     }
 
     fn carried(&self, event: &Event) -> Carries {
-        let socket = event.socket.and_then(|id| self.names.object(id));
-        let with_checksum = socket.is_some_and(Socket::is_raw);
-        match socket.is_some_and(Socket::is_for_icmp) {
-            true => Carries::Icmp { with_checksum },
-            false => Carries::Data,
+        match event.socket.and_then(|id| self.names.object(id)) {
+            Some(socket) if socket.kind.is_for_icmp() => {
+                Carries::Icmp { with_checksum: socket.kind.is_raw() }
+            }
+            _ => Carries::Data,
         }
     }
 

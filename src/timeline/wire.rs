@@ -9,8 +9,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Names, Row, RowKind, Speaker};
 use crate::event::{
-    Cause, Event, MUCH, NAME_SERVER, Packet, Recording, SockAddr, Socket, SocketId, SocketState,
-    TOO_MUCH, What,
+    Cause, Event, MUCH, NAME_SERVER, Packet, Recording, SockAddr, SocketId, SocketState, TOO_MUCH,
+    What,
 };
 
 /// The calls that send what they are given.
@@ -484,7 +484,9 @@ impl<'a> Ends<'a> {
             .rev()
             .filter(|event| SENDERS.contains(&event.call.as_ref()) && event.errno.is_none());
         let mut senders = sent.filter_map(|event| {
-            event.socket.filter(|id| self.recording.socket(*id).is_some_and(Socket::is_for_icmp))
+            event
+                .socket
+                .filter(|id| self.recording.socket(*id).is_some_and(|it| it.kind.is_for_icmp()))
         });
         let Some(sender) = senders.next() else { return (None, vec![None]) };
         let other = match is_peers(sender) {
@@ -493,7 +495,7 @@ impl<'a> Ends<'a> {
                 .recording
                 .sockets
                 .iter()
-                .filter(|it| it.is_for_icmp())
+                .filter(|it| it.kind.is_for_icmp())
                 .map(|it| it.id)
                 .find(|id| is_peers(*id)),
         };

@@ -17,7 +17,7 @@ use etherparse::{IcmpEchoHeader, Icmpv4Header, Icmpv4Type};
 use nix::errno::Errno;
 
 use crate::decode;
-use crate::decode::icmp::{ECHO, Icmp, icmp};
+use crate::decode::icmp::{ECHO, Icmp, forget_identification, icmp};
 use crate::event::{Arg, Bytes, SockAddr, Value};
 use crate::scenario::{Action, Answer, Expected, Pieces, Script, Step, Want, texts};
 use crate::tracer::{Act, Tracer};
@@ -664,11 +664,12 @@ impl Peer {
     ) -> Progress {
         let Some(talk) = &self.talk else { return Progress::Done(Some(self.lacks("raw socket"))) };
         let inode = talk.inode;
-        let (packet, from) = match take_datagram(&talk.fd) {
+        let (mut packet, from) = match take_datagram(&talk.fd) {
             Ok(found) => found,
             Err(Errno::EAGAIN) => return Progress::Stuck,
             Err(errno) => return Progress::Done(Some(failure(errno))),
         };
+        forget_identification(&mut packet);
         let since = (under_way.moments > 0).then_some(under_way.since);
         self.heard_datagram(inode, &packet, from, since, tracer);
         let Some(found) = icmp(&packet) else {

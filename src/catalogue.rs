@@ -276,6 +276,8 @@ pub struct Lesson {
     pub prediction: Option<Prediction>,
     /// The names that each run of it has to itself.
     pub names: Option<Spanned<Names>>,
+    /// Whether its programs may send and receive messages of ICMP.
+    pub icmp: bool,
     questions: Vec<WrittenQuestion>,
     /// What `lab predict` asks about the demo and its variants, in the order of the file.
     pub asks: Vec<Ask>,
@@ -543,13 +545,15 @@ impl Lesson {
 
     /// What the world does while the demo plays; of the plain demo, if anything.
     pub fn demo_plan(&self, demo: &Demo) -> Result<Option<Plan>> {
-        if demo.steps.is_empty() && demo.variant.is_none() && self.names.is_none() {
+        let is_plain = self.names.is_none() && !self.icmp;
+        if demo.steps.is_empty() && demo.variant.is_none() && is_plain {
             return Ok(None);
         }
         let name = demo.variant.as_ref().map_or("demo", |name| name.as_ref());
         let steps: Vec<String> = demo.steps.iter().map(|step| step.as_ref().clone()).collect();
         let names = self.names.as_ref().map(|names| names.as_ref().clone());
-        let written = scenario::Written { name: name.into(), steps, names, ..Default::default() };
+        let (name, icmp) = (name.into(), self.icmp);
+        let written = scenario::Written { name, steps, names, icmp, ..Default::default() };
         let plan = Plan::read(written).map_err(|(place, error)| match place {
             Place::Step(at) => self.error_at(&demo.steps[at], step_error(&error)),
             Place::Clients | Place::Checkpoint(_) => error,
@@ -637,6 +641,7 @@ impl Lesson {
             }),
             steps: scenario.steps.iter().map(|step| step.as_ref().clone()).collect(),
             names: self.names.as_ref().map(|names| names.as_ref().clone()),
+            icmp: self.icmp,
             at: scenario
                 .at
                 .iter()
@@ -748,6 +753,7 @@ impl Lesson {
             exercise: written.exercise,
             prediction: written.prediction,
             names: written.names,
+            icmp: written.icmp,
             questions: written.question,
             asks: written.ask,
             file,
@@ -1054,6 +1060,8 @@ struct Written {
     exercise: Exercise,
     prediction: Option<Prediction>,
     names: Option<Spanned<Names>>,
+    #[serde(default)]
+    icmp: bool,
     #[serde(default)]
     question: Vec<WrittenQuestion>,
     #[serde(default)]

@@ -241,6 +241,20 @@ pub enum Kind {
     Unknown,
 }
 
+impl Kind {
+    /// Whether packets of IPv4 come out of it, header and all.
+    pub fn is_raw(&self) -> bool {
+        matches!(self, Kind::Socket { domain, type_, .. }
+            if domain == "AF_INET" && type_.starts_with("SOCK_RAW"))
+    }
+
+    /// Whether it is for messages of ICMP: a raw socket of that protocol or of every one, or a ping socket.
+    pub fn is_for_icmp(&self) -> bool {
+        matches!(self, Kind::Socket { domain, protocol, .. }
+            if domain == "AF_INET" && ["IPPROTO_ICMP", "IPPROTO_RAW"].contains(&protocol.as_str()))
+    }
+}
+
 /// One call, signal or end of a thread.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
@@ -606,14 +620,14 @@ pub const MUCH: u64 = 32 * 1024;
 /// What stands for any number of bytes past [`MUCH`].
 pub const TOO_MUCH: u64 = MUCH + 1;
 
-/// One thing that went over the wire: a segment, or several with data in a row; a datagram; an answer of ICMP.
+/// One thing that went over the wire: a segment, or several with data in a row; a datagram; a message of ICMP.
 ///
 /// What was sent again, and what only acknowledges, is among the [`Frame`]s alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Packet {
     #[serde(flatten)]
     pub cause: Cause,
-    /// Of an answer of ICMP, the address that could not be reached.
+    /// Where ICMP says that a port is unreachable, that address.
     pub source: SockAddr,
     pub target: SockAddr,
     pub what: What,
@@ -637,6 +651,11 @@ pub enum What {
     Rst,
     #[serde(rename = "datagram")]
     Datagram,
+    /// ICMP: somebody is asked to send the same back. `len` counts what follows the header, here and in the reply.
+    #[serde(rename = "echo")]
+    Echo,
+    #[serde(rename = "echo reply")]
+    EchoReply,
     /// ICMP: nobody has the port that a datagram was for.
     #[serde(rename = "unreachable")]
     Unreachable,
@@ -652,6 +671,8 @@ impl What {
             What::Fin => "FIN",
             What::Rst => "RST",
             What::Datagram => "datagram",
+            What::Echo => "echo",
+            What::EchoReply => "echo reply",
             What::Unreachable => "unreachable",
         }
     }

@@ -10,10 +10,11 @@
 //!   was given and, where it differs, what came back.
 //! * A set of select(2) is a struct of `given` and `ready`.
 //! * What differs from run to run is [`Value::Opaque`], though it could be read: the time left of a timer, a
-//!   datagram's time of arrival, random bytes.
+//!   datagram's time of arrival, random bytes. In the IP header of a packet it is zeros: its identification.
 
 mod address;
 mod constants;
+pub mod icmp;
 mod memory;
 mod option_values;
 mod options;

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use crate::error::{Error, Result};
 use crate::event::{self, End, Ending, Event, Reason, RoleEnd, Schedule, Socket};
 use crate::pattern::CallPattern;
+use crate::scenario::Icmp;
 use crate::timeline::{self, Names};
 use crate::tracer::{self, Candidate, Step, Tracer};
 use crate::wire::name_server::NameServer;
@@ -90,6 +91,10 @@ fn record(request: &Request, choices: Choices, teller: &mut Teller) -> Result<()
     // Where names lead elsewhere, nothing can be said of a program that looks them up.
     let names = name_server(request, &entered)
         .map_err(|errno| Error::Lacks { what: "names", why: format!("{errno:?}") })?;
+    if let Some(icmp) = request.scenario.as_ref().and_then(|scene| scene.plan.icmp()) {
+        sandbox::allow_icmp(&entered, icmp == Icmp::AnsweredByTheKernel)
+            .map_err(|errno| Error::Lacks { what: "a network", why: format!("{errno:?}") })?;
+    }
     let mut confinement = request.sandbox.confine.then(|| sandbox::confine(&mut entered));
     tracer::catch_signals();
     let settings =

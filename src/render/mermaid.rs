@@ -45,7 +45,7 @@ pub fn mermaid(timeline: &Timeline) -> String {
             );
             let line = match arrow.what {
                 What::Rst | What::Unreachable => "-x",
-                What::Datagram => "-)",
+                What::Datagram | What::Echo | What::EchoReply => "-)",
                 _ => "->>",
             };
             let _ = writeln!(out, "    L{from}{line}L{to}: {}", plain(&arrow.label()));

@@ -46,12 +46,14 @@ use crate::event::Isolation;
 mod confine;
 pub mod doctor;
 mod etc;
+mod icmp;
 mod lock;
 mod net;
 mod trial;
 
 pub use confine::{Confinement, confine};
 pub use etc::own_etc;
+pub use icmp::allow_icmp;
 pub use lock::{lock_machine, try_lock_machine};
 
 pub(crate) use trial::wait_status;
@@ -530,16 +532,22 @@ fn names_of(flags: CloneFlags) -> Vec<String> {
 
 /// Whether this process may make namespaces and set up networks without a user namespace.
 fn rules_the_machine() -> bool {
-    // From linux/capability.h, which libc lacks: version 3, two words of each set.
-    const VERSION_3: u32 = 0x2008_0522;
     const CAP_NET_ADMIN: u32 = 12;
     const CAP_SYS_ADMIN: u32 = 21;
-    let header: [u32; 2] = [VERSION_3, 0];
+    let both = 1 << CAP_NET_ADMIN | 1 << CAP_SYS_ADMIN;
+    capabilities().is_ok_and(|sets| sets[0] & both == both)
+}
+
+/// From linux/capability.h, which libc lacks: two words of each set.
+const CAPABILITIES_VERSION_3: u32 = 0x2008_0522;
+
+/// What this process may do: effective, permitted and inheritable, and the same again for those above 31.
+fn capabilities() -> nix::Result<[u32; 6]> {
+    let header: [u32; 2] = [CAPABILITIES_VERSION_3, 0];
     let mut sets = [0u32; 6];
     // SAFETY: header and sets have the layout that version 3 asks for: 8 bytes, and two times three words.
     let got = unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) };
-    let both = 1 << CAP_NET_ADMIN | 1 << CAP_SYS_ADMIN;
-    got == 0 && sets[0] & both == both
+    Errno::result(got).map(|_| sets)
 }
 
 /// How many threads this process has.

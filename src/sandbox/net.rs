@@ -59,23 +59,24 @@ pub(super) const SYSCTLS: &[(&str, &str)] = &[
 pub(super) fn set_sysctls() -> Vec<(&'static str, Errno)> {
     let mut refused = Vec::new();
     for (name, value) in SYSCTLS {
-        let mut path = String::with_capacity(64);
-        path.push_str("/proc/sys/net/");
-        path.push_str(name);
-        let file = std::fs::OpenOptions::new()
-            .write(true)
-            .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-            .open(path);
-        let result = match file {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => Err(error),
-            Ok(mut file) => file.write_all(value.as_bytes()),
-        };
-        if let Err(error) = result {
-            refused.push((*name, errno_of(&error)));
+        match set_sysctl(name, value) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(errno) => refused.push((*name, errno)),
         }
     }
     refused
+}
+
+/// Writes one file below `/proc/sys/net`, for a process in a network namespace of its own.
+pub(super) fn set_sysctl(name: &str, value: &str) -> nix::Result<()> {
+    let mut path = String::with_capacity(64);
+    path.push_str("/proc/sys/net/");
+    path.push_str(name);
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
+        .open(path);
+    file.and_then(|mut file| file.write_all(value.as_bytes())).map_err(|error| errno_of(&error))
 }
 
 /// Brings `lo` up; with it come 127.0.0.1/8 and ::1, which is usable at once (loopback has no duplicate

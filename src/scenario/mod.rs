@@ -20,6 +20,9 @@
 //! | `A: sendto(:9999, "x")` `A: recvfrom("x")` | one datagram; `_` for the address: whoever sent the last one |
 //! | `A: join("239.255.0.26")` | takes part in a group: what is sent to it comes to the port that it is bound to |
 //! | `A: socket(AF_UNIX, SOCK_SEQPACKET)` | what the other steps of `A` do not tell already |
+//! | `A: socket(AF_INET, SOCK_RAW)` | a peer that answers echos of ICMP from now on, and in place of the kernel |
+//! | `A: echo(1, "{text}")` | an echo must have come with this number and this text, and its right checksum |
+//! | `A: reply(1, "{text}")` | a reply to the last echo, with that one's id; `, stranger` with another, `, damaged` with a wrong checksum, `, options` behind a longer IP header |
 //! | `server: stdin("line")` `server: stdin()` | a line on its stdin; end of file |
 //! | `server: kill(SIGTERM)` | a signal to its first process |
 //! | `again: start()` | the program under test is started once more; from then on that process is the role `again` |
@@ -84,6 +87,9 @@ pub struct Written {
     /// The names that the run has to itself.
     #[serde(default)]
     pub names: Option<Names>,
+    /// Whether its programs may send and receive messages of ICMP.
+    #[serde(default)]
+    pub icmp: bool,
 }
 
 /// A checkpoint as it is written: one of the three is given.
@@ -97,6 +103,13 @@ pub struct WrittenCheckpoint {
     pub call: Option<String>,
     #[serde(default)]
     pub waits: Option<String>,
+}
+
+/// Who answers the echos of a run that may send them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Icmp {
+    AnsweredByTheKernel,
+    AnsweredByPeers,
 }
 
 /// Where in a plan a mistake is.
@@ -172,6 +185,16 @@ pub enum Action<T, A = SockAddr> {
         text: T,
     },
     RecvFrom(Expected<T>),
+    /// A message of ICMP that asks for the same back.
+    Echo {
+        seq: u16,
+        text: T,
+    },
+    Reply {
+        seq: u16,
+        text: T,
+        how: Answer,
+    },
     /// `SHUT_RD`, `SHUT_WR` or `SHUT_RDWR`.
     Shutdown(String),
     Close,
@@ -199,6 +222,19 @@ pub enum Pieces {
     Random,
     /// One; and nothing is read until all of it is taken.
     First,
+}
+
+/// How a reply is to the echo that it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    Right,
+    /// It has another id: it is for somebody else.
+    Stranger,
+    /// Its checksum is wrong.
+    Damaged,
+    /// Its IP header has options.
+    Options,
 }
 
 /// What a call of a peer must return.
@@ -278,6 +314,16 @@ impl Plan {
     /// The names that the run has to itself, by `seed`; those that are none were told of when the lesson was read.
     pub fn names(&self, seed: u64) -> Option<Table> {
         self.written.names.as_ref()?.fill(seed).ok()
+    }
+
+    /// What the run's programs may do with ICMP, if anything.
+    pub fn icmp(&self) -> Option<Icmp> {
+        let is_raw = |step: &Step<_, _>| matches!(&step.does, Action::Socket { type_, .. } if type_ == "SOCK_RAW");
+        let answered_by = match self.steps.iter().any(is_raw) {
+            true => Icmp::AnsweredByPeers,
+            false => Icmp::AnsweredByTheKernel,
+        };
+        self.written.icmp.then_some(answered_by)
     }
 
     /// The roles that are the program under test once more, each with the index of the step that starts it.
@@ -511,6 +557,10 @@ impl<T, A> Action<T, A> {
                 Action::SendTo { to: to.as_ref().map(place), text: fill(text) }
             }
             Action::RecvFrom(expected) => Action::RecvFrom(expected.map(fill)),
+            Action::Echo { seq, text } => Action::Echo { seq: *seq, text: fill(text) },
+            Action::Reply { seq, text, how } => {
+                Action::Reply { seq: *seq, text: fill(text), how: *how }
+            }
             Action::Shutdown(how) => Action::Shutdown(how.clone()),
             Action::Close => Action::Close,
             Action::Reset => Action::Reset,

@@ -3,14 +3,15 @@
 use std::net::Ipv4Addr;
 
 use super::texts::{Address, Template};
-use super::{Action, Expected, Pieces, Step, Want, Who};
+use super::{Action, Answer, Expected, Pieces, Step, Want, Who};
 use crate::error::Error;
 use crate::event::SockAddr;
 use crate::pattern::{self, ArgPattern, CallName, CallPattern};
 
-const CALLS: [&str; 20] = [
+const CALLS: [&str; 22] = [
     "connect", "send", "recv", "shutdown", "close", "reset", "vanish", "slow", "bind", "join",
-    "listen", "accept", "sendto", "recvfrom", "socket", "stdin", "kill", "start", "pass", "sleep",
+    "listen", "accept", "sendto", "recvfrom", "echo", "reply", "socket", "stdin", "kill", "start",
+    "pass", "sleep",
 ];
 
 /// The signals that a step may send.
@@ -19,6 +20,7 @@ const SIGNALS: [&str; 10] = [
     "SIGSTOP", "SIGCONT",
 ];
 
+const A_REPLY: &str = "a number and a text, then `stranger`, `damaged`, `options` or nothing";
 const A_GROUP: &str = "a group of IPv4 in quotes: `\"239.255.0.26\"`";
 
 /// Reads the step of this number.
@@ -89,10 +91,15 @@ impl Reader<'_> {
         Ok(match (call.as_str(), args) {
             ("socket", [ArgPattern::Word(domain), ArgPattern::Word(type_)]) => {
                 let (domain, type_) = (domain.join("|"), type_.join("|"));
-                let known = ["AF_INET", "AF_INET6", "AF_UNIX"].contains(&domain.as_str())
-                    && ["SOCK_STREAM", "SOCK_DGRAM", "SOCK_SEQPACKET"].contains(&type_.as_str());
+                let known = match type_.as_str() {
+                    "SOCK_RAW" => domain == "AF_INET",
+                    "SOCK_STREAM" | "SOCK_DGRAM" | "SOCK_SEQPACKET" => {
+                        ["AF_INET", "AF_INET6", "AF_UNIX"].contains(&domain.as_str())
+                    }
+                    _ => false,
+                };
                 if !known {
-                    return Err(self.wrong("AF_INET, AF_INET6 or AF_UNIX, then SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET"));
+                    return Err(self.wrong("AF_INET, AF_INET6 or AF_UNIX, then SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET, or AF_INET, then SOCK_RAW"));
                 }
                 Action::Socket { domain, type_ }
             }
@@ -124,6 +131,22 @@ impl Reader<'_> {
             }
             ("sendto", [addr, ArgPattern::Text(text)]) => {
                 Action::SendTo { to: Some(self.address(addr)?), text: self.template(text)? }
+            }
+            ("echo", [ArgPattern::Int(seq), ArgPattern::Text(text)]) => {
+                Action::Echo { seq: self.number(*seq)?, text: self.template(text)? }
+            }
+            ("reply", [ArgPattern::Int(seq), ArgPattern::Text(text), how @ ..]) => {
+                let how = match how {
+                    [] => Answer::Right,
+                    [ArgPattern::Word(how)] => match how.join("|").as_str() {
+                        "stranger" => Answer::Stranger,
+                        "damaged" => Answer::Damaged,
+                        "options" => Answer::Options,
+                        _ => return Err(self.wrong(A_REPLY)),
+                    },
+                    _ => return Err(self.wrong(A_REPLY)),
+                };
+                Action::Reply { seq: self.number(*seq)?, text: self.template(text)?, how }
             }
             ("shutdown", [ArgPattern::Word(how)])
                 if how.len() == 1
@@ -164,6 +187,8 @@ impl Reader<'_> {
                         "a text, then `split`, `chunks`, `glued`, `first` or nothing"
                     }
                     "sendto" => "an address, or `_` for whoever sent the last datagram, and a text",
+                    "echo" => "a number and a text",
+                    "reply" => A_REPLY,
                     "shutdown" => "SHUT_RD, SHUT_WR or SHUT_RDWR",
                     "stdin" => "one line, or nothing for end of file",
                     "kill" => "a signal that a program can be sent, such as SIGTERM",
@@ -205,6 +230,11 @@ impl Reader<'_> {
 
     fn want(&self) -> Result<Want, Error> {
         Want::of(self.said.result.as_ref()).map_err(|why| self.flaw(self.after_args(), why))
+    }
+
+    /// A sequence number.
+    fn number(&self, value: i64) -> Result<u16, Error> {
+        value.try_into().map_err(|_| self.wrong("a number from 0 to 65535, and a text"))
     }
 
     fn template(&self, text: &[u8]) -> Result<Template, Error> {

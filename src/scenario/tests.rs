@@ -31,6 +31,12 @@ fn sent(step: &str, seed: u64) -> Vec<u8> {
 fn every_kind_of_step_reads() {
     let steps = [
         "A: socket(AF_UNIX, SOCK_SEQPACKET)",
+        "A: socket(AF_INET, SOCK_RAW)",
+        "A: echo(1, \"{text}\")",
+        "A: reply(1, \"{text}\")",
+        "A: reply(65535, \"\", stranger)",
+        "A: reply(0, \"x\", damaged)",
+        "A: reply(1, \"x\", options)",
         "A: bind(:9999)",
         "A: bind(127.0.0.2:9999)",
         "A: bind({ip2}:9999)",
@@ -96,6 +102,14 @@ fn a_wrong_step_is_told_with_its_column_and_what_was_expected() {
         ("A: send(\"你{txet}\")", 12, "has the unknown text `{txet}`; known are {text}"),
         ("A: send(\"{binary:0}\")", 10, "has a text of no length from 1"),
         ("A: join(\"127.0.0.1\")", 9, "should have in its parentheses a group"),
+        ("A: socket(AF_INET6, SOCK_RAW)", 11, "should have in its parentheses AF_INET, AF_INET6"),
+        ("A: echo(\"x\")", 9, "should have in its parentheses a number and a text"),
+        ("A: echo(65536, \"x\")", 9, "should have in its parentheses a number from 0 to 65535"),
+        (
+            "A: reply(1, \"x\", wrong)",
+            10,
+            "should have in its parentheses a number and a text, then",
+        ),
         ("A: recv()", 9, "should have in its parentheses what must have come"),
         ("A: recv(\"x\") = 1", 13, "asks for data and for a result"),
         ("A: close() = 0", 11, "asks for a result"),
@@ -305,6 +319,19 @@ fn a_text_is_cut_into_all_of_its_bytes_and_a_long_one_is_let_go() {
     assert!(random.len() > 1 && random.iter().sum::<usize>() == 100);
     assert_eq!(script.pieces(0, Pieces::One, 9), [9]);
     assert!(script.pieces(0, Pieces::One, 0).is_empty());
+}
+
+#[test]
+fn the_kernel_answers_echos_where_no_peer_does() {
+    let icmp = |steps: &[&str], icmp| {
+        let steps = steps.iter().map(|step| (*step).into()).collect();
+        let written = Written { name: "x".into(), steps, icmp, ..Written::default() };
+        Plan::read(written).map(|plan| plan.icmp()).map_err(|(_, error)| error.to_string())
+    };
+    let (peer, none) = (["A: socket(AF_INET, SOCK_RAW)"], []);
+    assert_eq!(icmp(&peer, true), Ok(Some(Icmp::AnsweredByPeers)));
+    assert_eq!(icmp(&none, true), Ok(Some(Icmp::AnsweredByTheKernel)));
+    assert_eq!(icmp(&none, false), Ok(None));
 }
 
 #[test]

@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub use self::masks::Masks;
 pub use self::names::{Names, socket_names};
 pub use self::noise::{Noise, will_be_noise};
-use self::say::{Speaker, about};
+use self::say::{Carries, Speaker, about};
 pub use self::wire::{Arrow, Change, Holder, Key, Point, SocketLine};
 use crate::event::{
     Bytes, Ending, Event, Isolation, Party, Reason, Recording, Schedule, SocketId, Value, Zombie,
@@ -77,8 +77,12 @@ impl Timeline {
 
     /// A row as its call stood before it was made: with what it is given, and without all that it brought.
     pub fn unmade(&self, recording: &Recording, row: &Row) -> Row {
-        let mut speaker =
-            Speaker { names: &self.names, masks: self.masks.clone(), watched: Vec::new() };
+        let mut speaker = Speaker {
+            names: &self.names,
+            masks: self.masks.clone(),
+            watched: Vec::new(),
+            carries: Carries::Data,
+        };
         let at = recording.events.binary_search_by_key(&row.seq, |event| event.seq).ok();
         let event = at.and_then(|at| recording.events.get(at));
         Row {
@@ -270,7 +274,12 @@ pub fn timeline(recording: &Recording) -> Timeline {
     events.sort_by_key(|event| event.seq);
     let names = socket_names(recording);
     let noise = noise::noise(&recording.events, &names);
-    let mut speaker = Speaker { names: &names, masks: Masks::of(recording), watched: Vec::new() };
+    let mut speaker = Speaker {
+        names: &names,
+        masks: Masks::of(recording),
+        watched: Vec::new(),
+        carries: Carries::Data,
+    };
 
     let mut rows: Vec<Row> = Vec::new();
     let mut began: HashMap<u64, usize> = HashMap::new();
@@ -578,7 +587,8 @@ fn finish(recording: &Recording, rows: &[Row], speaker: &mut Speaker<'_>) -> Fin
 
 /// One event in the notation's pieces as far as it can be told while a run goes on: without masks.
 pub fn said(event: &Event, names: &Names) -> (Vec<Piece>, Option<Answer>) {
-    let mut speaker = Speaker { names, masks: Masks::default(), watched: Vec::new() };
+    let mut speaker =
+        Speaker { names, masks: Masks::default(), watched: Vec::new(), carries: Carries::Data };
     (speaker.arguments(event, true), speaker.answer(event))
 }
 
@@ -722,6 +732,48 @@ mod tests {
             let rows = timeline(recording).rows;
             assert_eq!(rows[1].args[1].text, "{pid: process 1, uid: _, gid: _}");
         }
+    }
+
+    #[test]
+    fn a_message_of_icmp_is_told_by_its_fields_and_an_echo_flies() {
+        use crate::event::{Cause, Kind, Packet, What};
+        use sample::{Sample, arg, bytes, fd};
+        use std::net::Ipv4Addr;
+        let packet = |text: &[u8]| {
+            let mut header = [0x45, 0, 0, 33, 0, 0, 0, 0, 64, 1, 0, 0].to_vec();
+            header.extend([127, 0, 0, 1, 127, 0, 0, 1]);
+            header.extend(b"\x00\x00\xbc\x11\x00\x1b\x00\x01");
+            [&header, text].concat()
+        };
+        let who = ("client", 1, 1);
+        let mut s = Sample::new(None, &["client"]);
+        let (domain, type_) = ("AF_INET".into(), "SOCK_RAW".into());
+        let kind = Kind::Socket { domain, type_, protocol: "IPPROTO_ICMP".into() };
+        let sock = s.object("client", kind, None);
+        s.moves(who, "send", (3, sock), b"\x08\x00\xb4\x11\x00\x1b\x00\x01hello", 13);
+        let here = crate::event::SockAddr::Inet { ip: Ipv4Addr::LOCALHOST, port: 0 };
+        for what in [What::Echo, What::EchoReply] {
+            let cause = Cause { after: s.last(), role: Some("client".into()), ..Cause::default() };
+            let (source, target) = (here.clone(), here.clone());
+            s.0.packets.push(Packet { cause, source, target, what, len: 5 });
+        }
+        s.moves(who, "recv", (3, sock), &packet(b"hello"), 64);
+        // In a vector of buffers as well.
+        let iov = Value::List { items: vec![bytes(&packet(b"jello"))] };
+        s.event(who, "readv", vec![arg("fd", fd(3, sock)), arg("iov", iov)], Some(33), "");
+        let rows = timeline(&s.0).rows;
+        let args: Vec<_> = rows.iter().map(|row| row.args[1].text.as_str()).collect();
+        assert_eq!(
+            args,
+            [
+                "{ICMP_ECHO, id: 27, seq: 1, \"hello\"}",
+                "{ttl: 64, ICMP_ECHOREPLY, id: 27, seq: 1, \"hello\"}",
+                "[{ttl: 64, ICMP_ECHOREPLY, id: 27, seq: 1, \"jello\", wrong checksum}]",
+            ]
+        );
+        let flies = |it: &Arrow| format!("{} {} {}", it.from.name, it.label(), it.to.name);
+        let flown: Vec<_> = rows[0].arrows.iter().map(flies).collect();
+        assert_eq!(flown, ["sock 5 bytes, echo 127.0.0.1", "127.0.0.1 5 bytes, echo reply sock"]);
     }
 
     #[test]

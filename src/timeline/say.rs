@@ -11,6 +11,7 @@ use unicode_width::UnicodeWidthChar;
 use super::masks::Masks;
 use super::names::{Names, first_object, makes_descriptor};
 use super::{Answer, Failure, Piece};
+use crate::decode::icmp::{ECHO, ECHO_REPLY, Icmp, icmp, type_name};
 use crate::event::{Arg, Bytes, Event, SocketId, Value};
 
 /// The widest that one piece of data is shown, in columns, before its middle is left out.
@@ -78,6 +79,17 @@ pub(super) struct Speaker<'a> {
     pub masks: Masks,
     /// What a program put beside a descriptor when it gave it to an epoll: by the epoll and the data.
     pub watched: Vec<(SocketId, Value, SocketId)>,
+    /// What the bytes are that the call moves.
+    pub carries: Carries,
+}
+
+/// What the bytes of a call are read as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Carries {
+    #[default]
+    Data,
+    /// A message of ICMP. Of a ping socket's the kernel fills in the checksum.
+    Icmp { with_checksum: bool },
 }
 
 impl Speaker<'_> {
@@ -92,6 +104,7 @@ impl Speaker<'_> {
         if call == "epoll_ctl" {
             self.watch(event);
         }
+        self.carries = self.carried(event);
         for arg in &event.args {
             if leave_out(event, arg, done) {
                 continue;
@@ -323,8 +336,52 @@ impl Speaker<'_> {
         format!("{{{}}}", said.join(", "))
     }
 
-    /// Bytes as a quoted text, its middle left out when it is long.
+    fn carried(&self, event: &Event) -> Carries {
+        match event.socket.and_then(|id| self.names.object(id)) {
+            Some(socket) if socket.kind.is_for_icmp() => {
+                Carries::Icmp { with_checksum: socket.kind.is_raw() }
+            }
+            _ => Carries::Data,
+        }
+    }
+
+    /// Bytes in the notation: as a text, or as the message that they are.
     fn data(&mut self, bytes: &Bytes) -> String {
+        match self.carries {
+            Carries::Icmp { with_checksum } => match icmp(&bytes.data) {
+                Some(message) => self.message(&message, bytes, with_checksum),
+                None => self.text_of(bytes),
+            },
+            Carries::Data => self.text_of(bytes),
+        }
+    }
+
+    /// `{ttl: 64, ICMP_ECHO, id: 27, seq: 1, "hello"}`; without the header's other fields, some of which are chance.
+    fn message(&mut self, message: &Icmp<'_>, bytes: &Bytes, with_checksum: bool) -> String {
+        let mut said: Vec<String> = message.ttl.iter().map(|ttl| format!("ttl: {ttl}")).collect();
+        said.push(match type_name(message.type_) {
+            "" => format!("type: {}", message.type_),
+            name => name.into(),
+        });
+        let before = bytes.data.len() - message.data.len();
+        match message.type_ {
+            ECHO | ECHO_REPLY => {
+                said.push(format!("id: {}", message.id));
+                said.push(format!("seq: {}", message.seq));
+                let len = bytes.len - before as u64;
+                said.push(self.text_of(&Bytes { len, data: message.data.to_vec() }));
+            }
+            _ => said.push(format!("code: {}", message.code)),
+        }
+        // Of what was not kept whole nobody can say.
+        if with_checksum && !message.is_whole && !bytes.is_cut() {
+            said.push("wrong checksum".into());
+        }
+        format!("{{{}}}", said.join(", "))
+    }
+
+    /// Bytes as a quoted text, its middle left out when it is long.
+    fn text_of(&mut self, bytes: &Bytes) -> String {
         if let Some(text) = as_text(&bytes.data, bytes.is_cut()) {
             let masked: Vec<Shard> = text
                 .into_iter()
@@ -732,7 +789,12 @@ mod tests {
 
     fn shown(data: &[u8]) -> String {
         let names = Names::new();
-        let mut speaker = Speaker { names: &names, masks: Masks::default(), watched: Vec::new() };
+        let mut speaker = Speaker {
+            names: &names,
+            masks: Masks::default(),
+            watched: Vec::new(),
+            carries: Carries::Data,
+        };
         speaker.data(&Bytes::new(data))
     }
 

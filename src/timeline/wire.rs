@@ -13,6 +13,9 @@ use crate::event::{
     What,
 };
 
+/// The calls that send what they are given.
+const SENDERS: [&str; 6] = ["send", "sendto", "sendmsg", "sendmmsg", "write", "writev"];
+
 /// A packet between two sockets; equal ones in a row are one with a count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrow {
@@ -468,6 +471,40 @@ impl<'a> Ends<'a> {
         hearers.into_iter().collect()
     }
 
+    /// Who sends an echo or its reply, and to whom. Their sockets have no ports and are in no table of the kernel's, but
+    /// somebody has just sent something; and where no peer answers, the kernel does.
+    fn ends_of_echo(&self, packet: &Packet) -> (Option<SocketId>, Vec<Option<SocketId>>) {
+        let is_peers = |id: SocketId| {
+            let role = self.role_of(id);
+            self.recording.roles.iter().any(|it| Some(&*it.name) == role && it.command.is_empty())
+        };
+        let upto = self.recording.events.partition_point(|it| it.seq <= packet.cause.after);
+        let sent = self.recording.events[..upto]
+            .iter()
+            .rev()
+            .filter(|event| SENDERS.contains(&event.call.as_ref()) && event.errno.is_none());
+        let mut senders = sent.filter_map(|event| {
+            event
+                .socket
+                .filter(|id| self.recording.socket(*id).is_some_and(|it| it.kind.is_for_icmp()))
+        });
+        let Some(sender) = senders.next() else { return (None, vec![None]) };
+        let other = match is_peers(sender) {
+            true => senders.find(|id| !is_peers(*id)),
+            false => self
+                .recording
+                .sockets
+                .iter()
+                .filter(|it| it.kind.is_for_icmp())
+                .map(|it| it.id)
+                .find(|id| is_peers(*id)),
+        };
+        match (packet.what, other) {
+            (What::EchoReply, None) => (None, vec![Some(sender)]),
+            _ => (Some(sender), vec![other]),
+        }
+    }
+
     fn is_open(&self, id: SocketId, after: u64) -> bool {
         self.open_from.get(&id).is_none_or(|from| *from <= after)
     }
@@ -479,7 +516,12 @@ impl<'a> Ends<'a> {
     fn point(&self, object: Option<SocketId>, at: &SockAddr, speaker: &mut Speaker<'_>) -> Point {
         let role = object.and_then(|id| self.role_of(id)).map(str::to_owned);
         let name = object.and_then(|id| speaker.names.of(id)).map(str::to_owned);
-        Point { role, object, name: name.unwrap_or_else(|| speaker.masks.endpoint(at)) }
+        let place = || match at.internet() {
+            // ICMP knows no ports.
+            Some((ip, 0)) => ip.to_string(),
+            _ => speaker.masks.endpoint(at),
+        };
+        Point { role, object, name: name.unwrap_or_else(place) }
     }
 
     /// A packet from its sender to whoever hears it: one arrow, or of a datagram to many as many as hear it.
@@ -488,11 +530,17 @@ impl<'a> Ends<'a> {
         let protocol = protocol_of(*what);
         // An answer of the kernel's comes in the other end's call.
         let of = cause.role.as_deref().filter(|_| *what == What::Datagram);
-        let from = self.object(protocol, cause.after, (source, target), of);
         let hearers = self.hearers(packet);
-        let targets = match hearers.is_empty() {
-            true => vec![self.object(protocol, cause.after, (target, source), None)],
-            false => hearers.into_iter().map(Some).collect(),
+        let (from, targets) = match what {
+            What::Echo | What::EchoReply => self.ends_of_echo(packet),
+            _ if hearers.is_empty() => (
+                self.object(protocol, cause.after, (source, target), of),
+                vec![self.object(protocol, cause.after, (target, source), None)],
+            ),
+            _ => (
+                self.object(protocol, cause.after, (source, target), of),
+                hearers.into_iter().map(Some).collect(),
+            ),
         };
         let len = if self.recording.is_much(packet) { TOO_MUCH } else { *len };
         let arrow = |to: Option<SocketId>| Arrow {

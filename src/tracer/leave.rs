@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::decode::icmp::forget_identification;
 use crate::decode::{self, Raw};
 use crate::event::{Arg, Bytes, Event, Kind, SockAddr, SocketId, Value};
 
@@ -260,6 +261,11 @@ impl Tracer {
             (None, _) => None,
         };
         let mut moved = call.call.moved.filter(|moved| moved.len > 0 || ret == Some(0));
+        if call.open.is_some_and(|open| self.descriptors.get(open).kind.is_raw()) {
+            let mut forget = |bytes: &mut Bytes| forget_identification(&mut bytes.data);
+            args.iter_mut().for_each(|arg| each_buffer(&mut arg.value, &mut forget));
+            moved.iter_mut().for_each(forget);
+        }
         self.ration(&mut args, &mut moved);
         let mut event = self.bare(key, thread, "", args);
         event.call = call.call.name;

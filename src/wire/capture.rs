@@ -166,10 +166,11 @@ fn add(packets: &mut Vec<Sent>, sent: Sent) -> usize {
 enum Segment {
     Tcp { seq: u32, syn: bool, ack: bool, fin: bool, rst: bool, len: u32 },
     Datagram { len: u64 },
+    Echo { is_reply: bool, len: u64 },
     Unreachable,
 }
 
-/// Who sends what to whom. `None` for what is neither TCP, UDP nor a port that ICMP calls unreachable.
+/// Who sends what to whom. `None` for what is neither TCP, UDP, an echo of ICMP nor a port that ICMP calls unreachable.
 fn meaning(frame: &Bytes) -> Option<(SockAddr, SockAddr, Segment)> {
     let sliced = LaxSlicedPacket::from_ethernet(&frame.data).ok()?;
     let (source, target) = hosts(sliced.net.as_ref()?)?;
@@ -195,6 +196,11 @@ fn meaning(frame: &Bytes) -> Option<(SockAddr, SockAddr, Segment)> {
             Some((addr(source, from), addr(target, to), Segment::Datagram { len }))
         }
         TransportSlice::Icmpv4(icmp) => {
+            if let Icmpv4Type::EchoRequest(_) | Icmpv4Type::EchoReply(_) = icmp.icmp_type() {
+                let is_reply = matches!(icmp.icmp_type(), Icmpv4Type::EchoReply(_));
+                let len = icmp.payload().len() as u64 + cut;
+                return Some((addr(source, 0), addr(target, 0), Segment::Echo { is_reply, len }));
+            }
             let Icmpv4Type::DestinationUnreachable(icmpv4::DestUnreachableHeader::Port) =
                 icmp.icmp_type()
             else {
@@ -261,6 +267,8 @@ impl Flows {
     ) -> Option<(What, u64)> {
         let (seq, syn, ack, fin, rst, len) = match segment {
             Segment::Datagram { len } => return Some((What::Datagram, len)),
+            Segment::Echo { is_reply: false, len } => return Some((What::Echo, len)),
+            Segment::Echo { is_reply: true, len } => return Some((What::EchoReply, len)),
             Segment::Unreachable => return Some((What::Unreachable, 0)),
             Segment::Tcp { seq, syn, ack, fin, rst, len } => (seq, syn, ack, fin, rst, len),
         };
@@ -377,6 +385,7 @@ mod tests {
             v6(6),
             v6(17),
             quote(v4(1), &[3, 3], v4(17)),
+            v4(1),
             quote(v6(58), &[1, 4], v6(17)),
         ])
     }
@@ -399,6 +408,20 @@ mod tests {
                     flows.news(&source, &target, segment);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn an_echo_and_its_reply_are_told_by_what_they_carry() {
+        for (type_, what) in [(8, What::Echo), (0, What::EchoReply)] {
+            let mut data = [vec![0; 12], vec![8, 0, 0x45, 0, 0, 33, 0, 0, 0, 0, 64, 1]].concat();
+            data.extend([0, 0, 127, 0, 0, 1, 127, 0, 0, 1]);
+            data.extend([type_, 0, 0, 0, 0, 27, 0, 1]);
+            data.extend(b"hello");
+            let frame = Bytes { len: data.len() as u64, data };
+            let (source, target, segment) = meaning(&frame).expect("an echo");
+            assert_eq!((&source, &target), (&end(0), &end(0)));
+            assert_eq!(Flows::default().news(&source, &target, segment), Some((what, 5)));
         }
     }
 

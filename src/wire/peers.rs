@@ -13,11 +13,13 @@ use std::mem::{MaybeUninit, size_of};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
+use etherparse::{IcmpEchoHeader, Icmpv4Header, Icmpv4Type};
 use nix::errno::Errno;
 
 use crate::decode;
+use crate::decode::icmp::{ECHO, Icmp, forget_identification, icmp};
 use crate::event::{Arg, Bytes, SockAddr, Value};
-use crate::scenario::{Action, Expected, Pieces, Script, Step, Want, texts};
+use crate::scenario::{Action, Answer, Expected, Pieces, Script, Step, Want, texts};
 use crate::tracer::{Act, Tracer};
 
 use super::{address, set_option};
@@ -69,6 +71,8 @@ struct Peer {
     /// For a slow reader: the moments at which it still reads a single byte.
     slow: Option<usize>,
     heard: Option<SockAddr>,
+    /// The id of the last echo that it was sent.
+    asked_by: u16,
 }
 
 struct Socket {
@@ -99,6 +103,7 @@ impl Peers {
                 ended: None,
                 slow: None,
                 heard: None,
+                asked_by: 0,
             }
         });
         Peers { peers: peers.collect(), heard: None }
@@ -180,6 +185,7 @@ impl Peer {
             Action::Recv(expected) => self.recv(expected, under_way, tracer),
             Action::Accept => self.accept(under_way, tracer),
             Action::RecvFrom(expected) => self.recvfrom(expected, under_way, tracer),
+            Action::Echo { seq, text } => self.echo(*seq, text, under_way, tracer),
             does => Progress::Done(self.at_once(does, heard, tracer)),
         }
     }
@@ -192,8 +198,17 @@ impl Peer {
         tracer: &mut Tracer,
     ) -> Option<String> {
         match does {
+            // One without a port hears only what comes when it is there.
+            Action::Socket { .. } if self.type_ == libc::SOCK_RAW => match self.open(tracer) {
+                Ok(socket) => {
+                    self.talk = Some(socket);
+                    None
+                }
+                Err(errno) => Some(failure(errno)),
+            },
             // It is made where it is first needed.
             Action::Socket { .. } => None,
+            Action::Reply { seq, text, how } => self.reply(*seq, text, *how, tracer),
             Action::Bind(addr) => self.bind(addr, tracer),
             Action::Join(group) => self.join(*group, tracer),
             Action::Listen(backlog) => {
@@ -615,12 +630,7 @@ impl Peer {
                 })
             }
             Ok((text, from)) => {
-                let mut args = data_args(&text);
-                args.push(arg("src_addr", Value::Addr(from.clone())));
-                let result = Ok(text.len() as i64);
-                let act = self.act("recvfrom", inode, args, result);
-                tracer.peer_acted(Act { bytes: Some(Bytes::new(&text)), since, ..act });
-                self.heard = Some(from);
+                self.heard_datagram(inode, &text, from, since, tracer);
                 Progress::Done(match expected {
                     Expected::Data(_) if expected.is_whole(&text) => None,
                     Expected::Result(want) if want.is_met(text.len() as i64, None) => None,
@@ -628,6 +638,65 @@ impl Peer {
                 })
             }
         }
+    }
+
+    fn heard_datagram(
+        &mut self,
+        inode: u64,
+        text: &[u8],
+        from: SockAddr,
+        since: Option<u64>,
+        tracer: &mut Tracer,
+    ) {
+        let mut args = data_args(text);
+        args.push(arg("src_addr", Value::Addr(from.clone())));
+        let act = self.act("recvfrom", inode, args, Ok(text.len() as i64));
+        tracer.peer_acted(Act { bytes: Some(Bytes::new(text)), since, ..act });
+        self.heard = Some(from);
+    }
+
+    fn echo(
+        &mut self,
+        seq: u16,
+        text: &[u8],
+        under_way: &UnderWay,
+        tracer: &mut Tracer,
+    ) -> Progress {
+        let Some(talk) = &self.talk else { return Progress::Done(Some(self.lacks("raw socket"))) };
+        let inode = talk.inode;
+        let (mut packet, from) = match take_datagram(&talk.fd) {
+            Ok(found) => found,
+            Err(Errno::EAGAIN) => return Progress::Stuck,
+            Err(errno) => return Progress::Done(Some(failure(errno))),
+        };
+        forget_identification(&mut packet);
+        let since = (under_way.moments > 0).then_some(under_way.since);
+        self.heard_datagram(inode, &packet, from, since, tracer);
+        let Some(found) = icmp(&packet) else {
+            return Progress::Done(Some("what came is no message of ICMP".into()));
+        };
+        self.asked_by = found.id;
+        Progress::Done(match found {
+            Icmp { is_whole: false, .. } => Some("the checksum is wrong".into()),
+            Icmp { seq: other, .. } if other != seq => Some(format!("number {other} came")),
+            Icmp { data, .. } if data != text => Some(format!("{} came", texts::told(data))),
+            _ => None,
+        })
+    }
+
+    fn reply(&mut self, seq: u16, text: &[u8], how: Answer, tracer: &mut Tracer) -> Option<String> {
+        let id = if how == Answer::Stranger { !self.asked_by } else { self.asked_by };
+        let kind = Icmpv4Type::EchoReply(IcmpEchoHeader { id, seq });
+        let mut header = Icmpv4Header::with_checksum(kind, text);
+        if how == Answer::Damaged {
+            header.checksum = !header.checksum;
+        }
+        // ip(7): the options that all packets bear from now on; one byte of it is "no operation".
+        let options: &[u8] = if how == Answer::Options { &[1; 4] } else { &[] };
+        if let Some(talk) = &self.talk {
+            set_option(&talk.fd, libc::IPPROTO_IP, libc::IP_OPTIONS, options);
+        }
+        self.sendto(self.heard.clone(), &[&header.to_bytes(), text].concat(), tracer)
     }
 
     fn give_up(
@@ -642,6 +711,11 @@ impl Peer {
                 let inode = self.talk.as_ref()?.inode;
                 tracer.peer_acted(self.act("recvfrom", inode, Vec::new(), Err(Errno::EAGAIN)));
                 Some("no datagram came".into())
+            }
+            Action::Echo { .. } => {
+                let inode = self.talk.as_ref()?.inode;
+                tracer.peer_acted(self.act("recvfrom", inode, Vec::new(), Err(Errno::EAGAIN)));
+                Some("no echo came".into())
             }
             Action::Accept => {
                 let inode = self.listener.as_ref()?.inode;
@@ -725,10 +799,18 @@ impl Peer {
     /// A socket of this peer's kind; its port, if it will need one, is the next of ours.
     fn open(&self, tracer: &mut Tracer) -> Result<Socket, Errno> {
         let type_ = self.type_ | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        let is_raw = self.type_ == libc::SOCK_RAW;
+        let protocol = if is_raw { libc::IPPROTO_ICMP } else { 0 };
         // SAFETY: plain numbers; the descriptor is ours alone.
-        let fd =
-            unsafe { OwnedFd::from_raw_fd(Errno::result(libc::socket(self.domain, type_, 0))?) };
-        if self.domain != libc::AF_UNIX {
+        let fd = unsafe {
+            OwnedFd::from_raw_fd(Errno::result(libc::socket(self.domain, type_, protocol))?)
+        };
+        if is_raw {
+            // From linux/icmp.h: a bit for each type that is not let through. On loopback it would hear its own replies.
+            const ICMP_FILTER: i32 = 1;
+            let all_but_echos = !(1u32 << ECHO);
+            set_option(&fd, libc::SOL_RAW, ICMP_FILTER, &all_but_echos.to_ne_bytes());
+        } else if self.domain != libc::AF_UNIX {
             if let Some(port) = tracer.next_port() {
                 super::choose_port(&fd, port);
             }
@@ -743,7 +825,7 @@ impl Peer {
             }
         }
         let inode = inode(&fd);
-        tracer.peer_made(&self.name, inode, self.domain, self.type_, 0);
+        tracer.peer_made(&self.name, inode, self.domain, self.type_, protocol);
         Ok(Socket { fd, inode })
     }
 
@@ -872,6 +954,7 @@ fn type_number(name: &str) -> i32 {
     match name {
         "SOCK_DGRAM" => libc::SOCK_DGRAM,
         "SOCK_SEQPACKET" => libc::SOCK_SEQPACKET,
+        "SOCK_RAW" => libc::SOCK_RAW,
         _ => libc::SOCK_STREAM,
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::event::SocketId;
-use crate::timeline::{Point, Row, RowKind, Timeline};
+use crate::event::{SocketId, What};
+use crate::timeline::{Arrow, Point, Row, RowKind, Timeline};
 
 /// A role, or those that are nobody: some lanes, with room beside them.
 pub struct Group {
@@ -53,7 +53,8 @@ impl Lanes {
             all.add(role.name.clone(), &threads, false);
         }
         if all.meets_strangers(timeline) || all.groups.is_empty() {
-            all.add("nobody".into(), &[(0, 0)], true);
+            let name = if answered_by_kernel(timeline) { "kernel" } else { "nobody" };
+            all.add(name.into(), &[(0, 0)], true);
         }
         all
     }
@@ -98,6 +99,14 @@ impl Lanes {
         let lane = self.threads.get(&(group, row.process, row.thread));
         lane.copied().unwrap_or(self.groups[group].first)
     }
+}
+
+/// Whether all that leaves for no role, or comes from none, are echos and the kernel's replies to them.
+fn answered_by_kernel(timeline: &Timeline) -> bool {
+    let arrows = || timeline.rows.iter().flat_map(|row| &row.arrows);
+    let is_echo = |it: &Arrow| matches!(it.what, What::Echo | What::EchoReply);
+    let has_roles = |it: &Arrow| it.from.role.is_some() && it.to.role.is_some();
+    arrows().any(is_echo) && arrows().all(|it| is_echo(it) || has_roles(it))
 }
 
 /// Remembers which thread waits for a socket, and which had to do with it last: what is sent to it goes to that lane.

@@ -18,6 +18,7 @@ enum Sign {
     Signal,
     Stream,
     Datagram,
+    Echo,
     Reset,
     Owned,
     Queued,
@@ -25,7 +26,7 @@ enum Sign {
 }
 
 impl Sign {
-    const ALL: [(Sign, &str); 13] = [
+    const ALL: [(Sign, &str); 14] = [
         (Sign::Call, "a call"),
         (Sign::Failed, "a call that failed"),
         (Sign::Waits, "waits"),
@@ -35,6 +36,7 @@ impl Sign {
         (Sign::Signal, "a signal"),
         (Sign::Stream, "TCP"),
         (Sign::Datagram, "UDP"),
+        (Sign::Echo, "ICMP"),
         (Sign::Reset, "refuses or resets"),
         (Sign::Owned, "a TCP socket over time"),
         (Sign::Queued, "not accepted yet"),
@@ -62,6 +64,7 @@ impl Sign {
                 flies(|what| matches!(what, What::Syn | What::SynAck | What::Data | What::Fin))
             }
             Sign::Datagram => flies(|what| what == What::Datagram),
+            Sign::Echo => flies(|what| matches!(what, What::Echo | What::EchoReply)),
             Sign::Reset => flies(|what| matches!(what, What::Rst | What::Unreachable)),
             Sign::Owned => held(Holder::Process),
             Sign::Queued => held(Holder::Queue),
@@ -124,9 +127,9 @@ impl Page<'_> {
             Sign::Owned => bar(&mut self.canvas, "state process", 4),
             Sign::Queued => bar(&mut self.canvas, "state queue", 4),
             Sign::Left => bar(&mut self.canvas, "state kernel", 4),
-            Sign::Stream | Sign::Datagram | Sign::Reset => {
+            Sign::Stream | Sign::Datagram | Sign::Echo | Sign::Reset => {
                 let class = match sign {
-                    Sign::Datagram => "arrow datagram",
+                    Sign::Datagram | Sign::Echo => "arrow datagram",
                     Sign::Reset => "arrow reset",
                     _ => "arrow",
                 };

@@ -386,13 +386,16 @@ impl<'a> Page<'a> {
         let arrow = flight.arrow;
         let y = self.rows + line.y + LINE * flight.line as i32;
         let class = match arrow.what {
-            What::Datagram => "arrow datagram",
+            What::Datagram | What::Echo | What::EchoReply => "arrow datagram",
             What::Rst | What::Unreachable => "arrow reset",
             _ => "arrow",
         };
         self.canvas.open("g", &[("class", &class), ("data-step", &line.row.step)]);
         let named = |point: &crate::timeline::Point| match &point.role {
             Some(role) => format!("{role}: {}", point.name),
+            None if matches!(arrow.what, What::Echo | What::EchoReply) => {
+                format!("the kernel: {}", point.name)
+            }
             None => format!("nobody: {}", point.name),
         };
         let title = format!(

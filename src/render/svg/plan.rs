@@ -248,7 +248,8 @@ fn lines<'a>(timeline: &'a Timeline, lanes: &Lanes) -> Vec<Line<'a>> {
     let line = |row: &'a Row| {
         let mut short = Row { arrows: Vec::new(), changes: Vec::new(), data: None, ..row.clone() };
         for piece in &mut short.args {
-            if matches!(piece.value, Value::Bytes(_)) {
+            // A message that is told by its fields would lose what it is about.
+            if matches!(piece.value, Value::Bytes(_)) && piece.text.starts_with('"') {
                 piece.text = shortened(&piece.text, room / 2);
             }
         }

@@ -58,7 +58,7 @@ fn every_line_of_the_map_is_what_python_does() {
         let calls = code(&line.linux).filter(|it| it.starts_with(|c: char| c.is_ascii_lowercase()));
         said.insert(vec![line.python.clone()], calls.map(str::to_owned).collect());
     }
-    recorded.is_what_is_said(said);
+    recorded.agrees_with(said);
 }
 
 #[test]
@@ -80,11 +80,11 @@ fn every_line_of_the_map_is_what_rust_does() {
             assert!(before.is_none(), "{}: {who} stands there twice", line.python);
         }
     }
-    recorded.is_what_is_said(said);
+    recorded.agrees_with(said);
 }
 
 impl Recorded {
-    fn is_what_is_said(mut self, book: Said) {
+    fn agrees_with(mut self, book: Said) {
         for (line, calls) in book {
             match self.said.remove(&line) {
                 Some(made) if self.whole => {

@@ -367,6 +367,8 @@ pub struct Scenario {
     pub name: Spanned<String>,
     /// The role that the program under test plays here, if it is not the one of `grades`.
     pub role: Option<Spanned<String>>,
+    /// Another program of the lesson that is there when the one under test starts.
+    pub with: Option<With>,
     /// How many clients the steps of `each` and `all` are for: `20`, or `"2..5"` for as many as the seed chooses.
     #[serde(default)]
     pub clients: Option<Spanned<Count>>,
@@ -376,6 +378,15 @@ pub struct Scenario {
     /// What must hold after certain steps.
     #[serde(default)]
     pub at: Vec<Checkpoint>,
+}
+
+/// Which of the lesson's programs plays which role beside the one under test.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct With {
+    pub role: Spanned<String>,
+    /// Its file within the lesson's folder; `None`: the demo.
+    pub program: Option<Spanned<String>>,
 }
 
 /// A number, or a range of them as text.
@@ -635,6 +646,10 @@ impl Lesson {
         let written = scenario::Written {
             name: scenario.name.as_ref().clone(),
             role: text(&scenario.role),
+            with: scenario.with.as_ref().map(|with| scenario::With {
+                role: with.role.as_ref().clone(),
+                program: text(&with.program).unwrap_or_else(|| "demo.rs".into()),
+            }),
             clients: scenario.clients.as_ref().map(|clients| match clients.as_ref() {
                 Count::Exactly(number) => number.to_string(),
                 Count::Range(range) => range.clone(),
@@ -955,11 +970,7 @@ impl Lesson {
                 let why = "the first role starts at once: it has no `after`";
                 return Err(self.error_at(after, why));
             }
-            let program = demo.program.as_ref();
-            if program != "demo.rs" && !self.pack.has(&format!("{}/{program}", self.name)) {
-                let why = format!("the lesson has no file `{program}`");
-                return Err(self.error_at(&demo.program, why));
-            }
+            self.has_program(&demo.program)?;
             self.demo_plan(demo)?;
         }
         self.once("scenario", self.scenarios.iter().map(|scenario| &scenario.name))?;
@@ -983,15 +994,34 @@ impl Lesson {
                     return Err(self.error_at(&checkpoint.step, why));
                 }
             }
+            let program = scenario.with.as_ref().and_then(|with| with.program.as_ref());
+            program.into_iter().try_for_each(|program| self.has_program(program))?;
             self.check_starts(scenario, &self.plan(scenario)?)?;
         }
         Ok(())
+    }
+
+    fn has_program(&self, file: &Spanned<String>) -> Result<()> {
+        let program = file.as_ref();
+        if program == "demo.rs" || self.pack.has(&format!("{}/{program}", self.name)) {
+            return Ok(());
+        }
+        Err(self.error_at(file, format!("the lesson has no file `{program}`")))
     }
 
     /// What a step starts has a name of its own: what was of one process would else be told of two.
     fn check_starts(&self, scenario: &Scenario, plan: &Plan) -> Result<()> {
         let played = plan.role.as_deref().or(self.grades.as_deref());
         let mut taken: HashSet<&str> = played.into_iter().collect();
+        if let Some(With { role, .. }) = &scenario.with
+            && !taken.insert(role.as_ref())
+        {
+            let why = format!(
+                "`{0}` is the program under test; who plays `with` it has another role",
+                role.as_ref()
+            );
+            return Err(self.error_at(role, why));
+        }
         for (at, name) in plan.starts() {
             if !taken.insert(name) {
                 let step = &scenario.steps[at];
@@ -1337,6 +1367,16 @@ hints   = ["…", "…", "…"]
                 "invalid number of clients: 20 is one",
             ),
             (FULL.replace("steps =", "stps ="), 15, "unknown field `stps`"),
+            (
+                FULL.replace("steps =", "with = { role = 'server' }\nsteps ="),
+                15,
+                "`server` is the program under test; who plays `with` it has another role",
+            ),
+            (
+                FULL.replace("steps =", "with = { role = 'other', program = 'other.rs' }\nsteps ="),
+                15,
+                "the lesson has no file `other.rs`",
+            ),
             (
                 FULL.replace("A: recv() = 0", "server: start()"),
                 15,

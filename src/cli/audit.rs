@@ -204,6 +204,7 @@ impl Audit {
         let binary = build(catalogue.root(), lesson, &program.file, color)?;
         let mut check = Checked::new(lesson, format!("lab check {}", lesson.number))?;
         check.play_by(|role| vec![binary.clone(), role.into()]);
+        check.play_others_by(|file| build(catalogue.root(), lesson, file, color))?;
         check.source = Some(lesson.places());
         check.seed = self.seed;
         let jobs = self.jobs.or_else(|| std::thread::available_parallelism().ok());

@@ -168,6 +168,7 @@ impl Check {
             name => check.weathers = vec![name.parse::<Weather>()?],
         }
         let whole = check.is_whole(lesson) && self.weather == "all";
+        self.target.play_others(&mut check, (catalogue, lesson), color)?;
         match self.target.play_by(
             &mut check,
             &foreign,

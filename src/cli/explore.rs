@@ -86,6 +86,7 @@ impl Explore {
             check.replay.push_str(&format!(" --program {}", shell_words::quote(file)));
         }
         let of = (&home.catalogue, &lesson, file);
+        self.target.play_others(&mut check, (&home.catalogue, &lesson), color)?;
         self.target.play_by(&mut check, &foreign, self.seed, of, color)?;
         check.jobs = jobs(self.jobs);
         let linked = Linked::new(&home.catalogue, color);

@@ -12,7 +12,7 @@ use crate::scenario::Plan;
 
 use super::home::PackOption;
 use super::output::ColorChoice;
-use super::run::build;
+use super::run::{build, build_shipped};
 
 #[derive(Args)]
 pub struct Target {
@@ -40,6 +40,16 @@ impl Target {
         let foreign = self.foreign(lesson, &check)?;
         self.narrow(&mut check, &foreign)?;
         Ok((check, foreign))
+    }
+
+    /// Builds the lesson's own programs that play with the one under test, as they are shipped.
+    pub fn play_others(
+        &self,
+        check: &mut Check,
+        (catalogue, lesson): (&Catalogue, &Lesson),
+        color: ColorChoice,
+    ) -> Result<()> {
+        check.play_others_by(|file| build_shipped(catalogue.root(), lesson, file, color))
     }
 
     /// Has it played by the program, which by default chooses the seed: the one that is named, or the lesson's of this file,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::closings::How;
 use super::datagrams;
-use super::run::{Run, bytes};
+use super::run::{Run, beginning, bytes};
 use super::stamps::{Stop, stamps};
 use super::{Finding, Grade, Rules};
 use crate::event::{Bytes, Ending, Event, Party, Reason, SocketId, Step, Value};
@@ -32,6 +32,7 @@ pub enum Check {
     AnswersTheSender,
     AsksOneServer,
     PrintsNoStranger,
+    NothingInClear,
     ThreadsEnd,
     NoZombies,
 }
@@ -98,6 +99,7 @@ impl Check {
         Check::AnswersTheSender,
         Check::AsksOneServer,
         Check::PrintsNoStranger,
+        Check::NothingInClear,
         Check::ThreadsEnd,
         Check::NoZombies,
     ];
@@ -252,6 +254,14 @@ impl Check {
                 why: "An unconnected datagram socket takes datagrams from everybody. Whether one is the answer says its sender's address, and not that it came next.",
                 hint: Some("Who sent what you print?"),
             },
+            Check::NothingInClear => About {
+                name: "nothing-in-clear",
+                says: "what was typed does not cross the wire as it is",
+                why: "Whoever is on the way can read what a socket carries. What nobody else shall know is encrypted before it is given to send(2).",
+                hint: Some(
+                    "Through whose hands do the bytes go on their way, and who may read them there?",
+                ),
+            },
             Check::ThreadsEnd => About {
                 name: "threads-end",
                 says: "a thread or process that was made for a client ends when the client has been served",
@@ -290,6 +300,7 @@ pub(super) fn judge(check: Check, run: &Run<'_>, rules: &Rules) -> Option<(Findi
         Check::AnswersTheSender => datagrams::answers_the_sender(run),
         Check::AsksOneServer => datagrams::asks_one_server(run),
         Check::PrintsNoStranger => datagrams::prints_no_stranger(run),
+        Check::NothingInClear => nothing_in_clear(run),
         Check::ThreadsEnd => threads_end(run),
         Check::NoZombies => no_zombies(run),
     }?;
@@ -1089,6 +1100,39 @@ fn closes_every_connection(run: &Run<'_>) -> Option<Found> {
                 _ => format!("`{name}` was never closed"),
             };
             return Found::at(did, rows, last);
+        }
+    }
+    None
+}
+
+/// Fewer bytes than that can come about by chance.
+const TOO_SHORT: usize = 4;
+
+fn nothing_in_clear(run: &Run<'_>) -> Option<Found> {
+    let typed = run.input();
+    let lines: Vec<&str> = typed.lines().filter(|line| line.len() >= TOO_SHORT).collect();
+    if lines.is_empty() {
+        let mut found = Found::at(
+            format!("`{}` read nothing from its stdin", run.role),
+            last_rows(run),
+            run.last_row(),
+        )?;
+        found.absent = true;
+        return Some(found);
+    }
+    for (id, name) in run.own_sockets() {
+        let mut sent = Vec::new();
+        for event in run.about(id).filter(|it| Class::Send.members().contains(&it.call.as_ref())) {
+            sent.extend(event.bytes.iter().flat_map(|bytes| &bytes.data).copied());
+            let holds = |line: &&&str| sent.windows(line.len()).any(|part| part == line.as_bytes());
+            if let Some(line) = lines.iter().find(holds) {
+                let line = run.masked(&beginning(line));
+                let did = format!(
+                    "what was typed, `{line}`, went through `{name}` for everybody to read"
+                );
+                let row = run.row_of(event.seq);
+                return Found::at(did, last_rows_up_to(run, row), row);
+            }
         }
     }
     None

@@ -147,6 +147,13 @@ impl<'a> Run<'a> {
         self.recording.roles.iter().any(|it| it.name == role && it.command.is_empty())
     }
 
+    /// Whether a role is played by the program under test, maybe once more.
+    fn is_under_test(&self, role: &str) -> bool {
+        let roles = &self.recording.roles;
+        let program = |name: &str| roles.iter().find(|it| it.name == name)?.command.first();
+        program(role) == program(self.role)
+    }
+
     pub(super) fn event(&self, seq: u64) -> Option<&'a Event> {
         self.events.get(&seq).copied()
     }
@@ -297,11 +304,12 @@ impl<'a> Run<'a> {
             .collect();
         let told = |index: &usize| self.timeline.rows.get(*index);
         let events: Vec<u64> = marked.iter().filter_map(told).map(|row| row.seq).collect();
-        // The marked call's place, else that of the last line which has one.
+        // The marked call's place, else that of the last line which has one; the learner has not written the lesson's own.
         let source = marked
             .iter()
             .chain(rows.iter().rev())
             .filter_map(told)
+            .filter(|row| self.is_under_test(&row.role))
             .find_map(|row| self.event(row.seq)?.source.clone());
         let object = marked.iter().chain(rows.iter().rev()).filter_map(told);
         let object = object.filter_map(|row| row.object).find(|id| self.peer_of(*id).is_some());
@@ -357,7 +365,7 @@ impl<'a> Run<'a> {
 
     /// The last lines that the role under test printed, at most three.
     pub(super) fn printed(&self) -> Option<String> {
-        let text = self.masked(&self.written(|kind| matches!(kind, Kind::Stdout | Kind::Stderr)));
+        let text = self.masked(&self.moved(|kind| matches!(kind, Kind::Stdout | Kind::Stderr)));
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = &lines[lines.len().saturating_sub(3)..];
         let last: Vec<String> = last.iter().map(|line| beginning(line)).collect();
@@ -371,7 +379,12 @@ impl<'a> Run<'a> {
 
     /// What the role under test wrote to its stdout.
     pub(super) fn output(&self) -> String {
-        self.written(|kind| matches!(kind, Kind::Stdout))
+        self.moved(|kind| matches!(kind, Kind::Stdout))
+    }
+
+    /// What the role under test read from its stdin.
+    pub(super) fn input(&self) -> String {
+        self.moved(|kind| matches!(kind, Kind::Stdin))
     }
 
     /// The indices of the rows in which the role under test wrote to its stdout.
@@ -384,7 +397,8 @@ impl<'a> Run<'a> {
         rows.filter(move |(_, row)| is_stdout(row)).map(|(index, _)| index)
     }
 
-    fn written(&self, to: impl Fn(&Kind) -> bool) -> String {
+    /// The bytes that the role under test moved from or to such objects, as text.
+    fn moved(&self, to: impl Fn(&Kind) -> bool) -> String {
         let is_meant =
             |id: SocketId| self.recording.socket(id).is_some_and(|socket| to(&socket.kind));
         let mut text = Vec::new();

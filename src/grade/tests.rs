@@ -143,10 +143,13 @@ fn found(expect: Expect, recording: &Recording) -> Option<Finding> {
 
 /// The names of the checks that a run breaks, of all that there are but those on datagrams, which have tests of their own.
 fn broken(recording: &Recording) -> Vec<(&'static str, Grade)> {
-    use Check::{AnswersTheSender, AsksOneServer, BytesStamped, PrintsNoStranger};
-    // Nobody echoes and stamps at once.
+    use Check::{AnswersTheSender, AsksOneServer, BytesStamped, NothingInClear, PrintsNoStranger};
+    // Nobody echoes and stamps at once, and to this one nothing is typed.
     let others = |it: &Check| {
-        matches!(it, AnswersTheSender | AsksOneServer | PrintsNoStranger | BytesStamped)
+        matches!(
+            it,
+            AnswersTheSender | AsksOneServer | PrintsNoStranger | BytesStamped | NothingInClear
+        )
     };
     let baseline = Check::ALL.into_iter().filter(|check| !others(check)).collect();
     let rules = Rules { baseline, ..only(Vec::new()) };
@@ -158,6 +161,40 @@ fn broken(recording: &Recording) -> Vec<(&'static str, Grade)> {
 #[test]
 fn a_right_program_breaks_no_check() {
     assert_eq!(broken(&echo()), []);
+}
+
+#[test]
+fn what_was_typed_may_not_go_through_a_socket_as_it_is() {
+    let finds = |typed: &[u8], sent: &[&[u8]]| {
+        let mut it = accepted();
+        let stdin = it.s.object("server", Kind::Stdin, None);
+        it.s.moves(SERVER, "read", (0, stdin), typed, 1024);
+        for text in sent {
+            it.send(text, text.len());
+        }
+        found(Expect::Check(Check::NothingInClear), &it.close().ends(0)).map(|it| it.did)
+    };
+    assert_eq!(finds(b"a secret\n", &[b"\x17\x03\x03", b"terces a"]), None);
+    for sent in [&[b"a secret\n".as_slice()][..], &[b"he said: a s", b"ecret"]] {
+        let did = finds(b"hello\na secret\n", sent).unwrap();
+        assert_eq!(did, "what was typed, `a secret`, went through `conn` for everybody to read");
+    }
+    // So short that it can be anything's.
+    assert!(finds(b"a\nsecret\n", &[b"a"]).is_none());
+    assert_eq!(finds(b"", &[b"a secret"]).unwrap(), "`server` read nothing from its stdin");
+}
+
+#[test]
+fn a_finding_names_a_place_in_the_program_under_test_only() {
+    let mut recording = echo();
+    recording.roles[0].command = vec!["server".into()];
+    for event in &mut recording.events {
+        event.source = Some(format!("{}.rs:1", event.role));
+    }
+    let place = |rule| found(rule, &recording).unwrap().source;
+    assert_eq!(place(never("server: recv(..)", None)).as_deref(), Some("server.rs:1"));
+    let of_another = place(never("A: connect(..)", None));
+    assert_eq!(of_another, None);
 }
 
 #[test]

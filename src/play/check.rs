@@ -1,9 +1,11 @@
 //! One lesson's program in all scenarios and weathers: Lesson → verdicts.
 //!
-//! The program under test is the only program of such a run; the rest of the world are the scenario's peers. Each run
+//! The program under test is the only program of such a run, unless the scenario sets another one of the lesson's beside it;
+//! the rest of the world are the scenario's peers. Each run
 //! has a worker of its own, so several can go on at once; what came of them stands in the order in which they were asked
 //! for, whoever was done first.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -31,6 +33,8 @@ pub struct Check {
     lesson: String,
     /// The roles that the program plays in one scenario or another, the one of `grades` first.
     casts: Vec<Cast>,
+    /// The binaries of the programs that play with it, by their files.
+    others: BTreeMap<String, String>,
     rules: Rules,
     pub plans: Vec<Plan>,
     pub weathers: Vec<Weather>,
@@ -96,6 +100,7 @@ impl Check {
         Ok(Check {
             lesson: lesson.name.clone(),
             casts,
+            others: BTreeMap::new(),
             rules: lesson.grading()?,
             plans,
             weathers: weathers(lesson, &lesson.exercise.weather)?,
@@ -122,6 +127,16 @@ impl Check {
         for cast in &mut self.casts {
             cast.command = command(&cast.role);
         }
+    }
+
+    /// Has the other programs of its scenarios played by what `binary` gives for each file.
+    pub fn play_others_by(&mut self, mut binary: impl FnMut(&str) -> Result<String>) -> Result<()> {
+        let files = self.plans.iter().filter_map(|plan| Some(plan.with.as_ref()?.program.clone()));
+        for file in files.collect::<BTreeSet<_>>() {
+            let built = binary(&file)?;
+            self.others.insert(file, built);
+        }
+        Ok(())
     }
 
     /// Whether the program plays this role in this scenario.
@@ -178,10 +193,17 @@ impl Check {
                 false => Input::Lines(stdin.clone()),
             },
         };
+        // Its place is before the program under test, which comes when it listens or waits for something else.
+        let other = plan.with.as_ref().and_then(|with| {
+            let command = vec![self.others.get(&with.program)?.clone(), with.role.clone()];
+            let (name, env) = (with.role.clone(), environment(&with.role));
+            Some(Part { name, command, env, begin: Begin::AtOnce, ends: None, input: Input::Idle })
+        });
+        let begin = if other.is_some() { Begin::InTurn } else { Begin::AtOnce };
         let once_more = plan.starts().map(|(_, name)| part(name, Begin::InStep));
         Request {
             lesson: Some(self.lesson.clone()),
-            roles: std::iter::once(part(role, Begin::AtOnce)).chain(once_more).collect(),
+            roles: other.into_iter().chain([part(role, begin)]).chain(once_more).collect(),
             tracer: tracer::Settings {
                 watch: false,
                 seed: self.seed,

@@ -64,6 +64,7 @@ pub struct Plan {
     pub name: String,
     /// The role that the program under test plays; `None`: the one that the lesson grades.
     pub role: Option<String>,
+    pub with: Option<With>,
     /// How many clients `each` and `all` are, at least and at most.
     pub clients: (u32, u32),
     pub steps: Vec<Step<Template, Address>>,
@@ -78,6 +79,8 @@ pub struct Written {
     pub name: String,
     #[serde(default)]
     pub role: Option<String>,
+    #[serde(default)]
+    pub with: Option<With>,
     /// `3`, or `2..5` for any number from 2 to 5.
     #[serde(default)]
     pub clients: Option<String>,
@@ -90,6 +93,15 @@ pub struct Written {
     /// Whether its programs may send and receive messages of ICMP.
     #[serde(default)]
     pub icmp: bool,
+}
+
+/// A program of the lesson's own that plays another role than the program under test: what no peer can do, such as TLS.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct With {
+    /// `expired`: what it gets as its first argument.
+    pub role: String,
+    /// Its file within the lesson's folder: `servers.rs`.
+    pub program: String,
 }
 
 /// A checkpoint as it is written: one of the three is given.
@@ -308,7 +320,8 @@ impl Plan {
             points.push(point.map_err(|error| (Place::Checkpoint(at), error))?);
         }
         let (name, role) = (written.name.clone(), written.role.clone());
-        Ok(Plan { name, role, clients, steps, checkpoints: points, written })
+        let with = written.with.clone();
+        Ok(Plan { name, role, with, clients, steps, checkpoints: points, written })
     }
 
     /// The names that the run has to itself, by `seed`; those that are none were told of when the lesson was read.

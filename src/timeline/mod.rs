@@ -18,6 +18,7 @@ mod noise;
 #[cfg(test)]
 pub(crate) mod sample;
 mod say;
+mod tls;
 mod wire;
 
 use std::borrow::Cow;

@@ -382,6 +382,9 @@ impl Speaker<'_> {
 
     /// Bytes as a quoted text, its middle left out when it is long.
     fn text_of(&mut self, bytes: &Bytes) -> String {
+        if let Some(records) = super::tls::records(bytes) {
+            return records;
+        }
         if let Some(text) = as_text(&bytes.data, bytes.is_cut()) {
             let masked: Vec<Shard> = text
                 .into_iter()

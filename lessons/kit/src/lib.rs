@@ -452,11 +452,12 @@ pub fn only_client(client: fn() -> Result<()>) -> ExitCode {
 
 /// The last line of `main`: tells a failure to stderr as `error: bind: EADDRINUSE: …`.
 ///
-/// The exit status is 0 if it was done, 2 for a wrong command line, else 1.
-pub fn finish(done: Result<()>) -> ExitCode {
-    let Err(error) = done else { return ExitCode::SUCCESS };
+/// The exit status is 0 if it was done, 2 for a wrong command line, else 1. Its error may be another library's.
+pub fn finish<E: Into<Box<dyn std::error::Error>>>(done: std::result::Result<(), E>) -> ExitCode {
+    let Err(error) = done.map_err(Into::into) else { return ExitCode::SUCCESS };
     perror(&error);
-    ExitCode::from(if matches!(error, Error::Usage { .. }) { 2 } else { 1 })
+    let is_usage = matches!(error.downcast_ref(), Some(Error::Usage { .. }));
+    ExitCode::from(if is_usage { 2 } else { 1 })
 }
 
 /// Prints a prompt and reads a line, without its end, as Python's `input` does; `None` at the end of the input.
@@ -489,7 +490,7 @@ pub fn ctime() -> String {
 /// Tells an error to stderr, as `error: bind: EADDRINUSE: …`.
 ///
 /// One write: stderr has no buffer, and a message in pieces could mix with another program's.
-pub fn perror(error: &Error) {
+pub fn perror(error: &impl fmt::Display) {
     // If it fails, there is nobody left to tell.
     let _ = std::io::stderr().write_all(format!("error: {error}\n").as_bytes());
 }

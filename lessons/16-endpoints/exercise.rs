@@ -7,7 +7,7 @@
 //!
 //! And a client whose server may be at ::1 or at 127.0.0.1, port 10000. It
 //! prints protocol, family and type of the socket that it got, as the kernel
-//! names them, then asks `Are you there?` and prints the answer.
+//! names them, each on a line, asks `Are you there?` and prints the answer.
 //!
 //! `lab check 16` plays the other end of each. To do that yourself, run this
 //! with `client` in one shell and the lesson's demo with `server` in another.

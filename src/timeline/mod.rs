@@ -690,6 +690,19 @@ mod tests {
     }
 
     #[test]
+    fn that_the_ends_of_children_are_ignored_is_shown() {
+        use sample::{arg, named};
+        let mut s = sample::Sample::new(None, &["server"]);
+        for (number, signal) in [(13, "SIGPIPE"), (17, "SIGCHLD")] {
+            let ignore = Value::Struct { fields: vec![arg("sa_handler", named(1, "SIG_IGN"))] };
+            let args = vec![arg("signum", named(number, signal)), arg("act", ignore)];
+            s.event(("server", 1, 1), "sigaction", args, Some(0), "");
+        }
+        let shown: Vec<String> = timeline(&s.0).rows.iter().map(Row::notation).collect();
+        assert_eq!(shown, ["sigaction(SIGCHLD, SIG_IGN) = 0"]);
+    }
+
+    #[test]
     fn a_program_that_asks_a_new_connection_for_its_name_is_shown() {
         use sample::{Sample, addr, arg, fd, int};
         let mut s = Sample::new(None, &["server"]);

@@ -252,9 +252,13 @@ fn polls_only(event: &Event, is_such: impl Fn(&Value) -> bool) -> bool {
 
 fn sets_handler(event: &Event) -> bool {
     let Some(Value::Struct { fields }) = event.arg("act") else { return false };
+    // To ignore SIGCHLD is to leave no zombies.
+    let of_children =
+        matches!(event.arg("signum"), Some(Value::Named { text, .. }) if text == "SIGCHLD");
+    let is_none = |text: &str| text == "SIG_DFL" || text == "SIG_IGN" && !of_children;
     fields.iter().any(|field| {
         matches!(field.name.as_ref(), "sa_handler" | "sa_sigaction" | "handler")
             && !matches!(&field.value, Value::Null | Value::Int { .. })
-            && !matches!(&field.value, Value::Named { text, .. } if text == "SIG_DFL" || text == "SIG_IGN")
+            && !matches!(&field.value, Value::Named { text, .. } if is_none(text))
     })
 }

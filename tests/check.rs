@@ -124,6 +124,29 @@ fn a_server_at_a_path_is_held_to_the_same_in_python() {
 }
 
 #[test]
+fn a_client_over_tls_is_held_to_the_same_in_python() {
+    for (way, first) in [
+        ("right", None),
+        ("ragged", Some("notices-a-cut")),
+        ("anybody", Some("refuses-an-unknown-authority")),
+        ("no-name", Some("refuses-another-name")),
+    ] {
+        let Some(command) = python("tls", way) else { return };
+        if !has_ssl() {
+            return skipped("this Python has no ssl");
+        }
+        let (lesson, status) = checked("31", &command, &[]);
+        assert_eq!(status, i32::from(first.is_some()), "{way}: {lesson:#}");
+        assert_eq!(broken(&lesson).first().copied(), first, "{way}: {lesson:#}");
+    }
+}
+
+fn has_ssl() -> bool {
+    let python = fixtures::python().map(|it| Command::new(it).args(["-c", "import ssl"]).status());
+    python.is_some_and(|status| status.is_ok_and(|status| status.success()))
+}
+
+#[test]
 fn the_same_mistake_breaks_the_same_rule_in_every_language() {
     for (mistake, rule) in
         [("stops-early", "reads-until-the-end"), ("sends-once", "sends-what-is-left")]

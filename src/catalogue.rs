@@ -21,6 +21,7 @@ use crate::grade::{self, About, Check, Question};
 use crate::pack::Pack;
 use crate::pattern::{self, CallPattern};
 use crate::scenario::names::Names;
+use crate::scenario::network::Network;
 use crate::scenario::texts::{self, Template, Texts};
 use crate::scenario::{self, Place, Plan};
 
@@ -274,6 +275,8 @@ pub struct Lesson {
     pub prediction: Option<Prediction>,
     /// The names that each run of it has to itself.
     pub names: Option<Spanned<Names>>,
+    /// The network that each run of it has to itself, beside loopback.
+    pub network: Option<Spanned<Network>>,
     questions: Vec<WrittenQuestion>,
     /// What `lab predict` asks about the demo and its variants, in the order of the file.
     pub asks: Vec<Ask>,
@@ -533,13 +536,16 @@ impl Lesson {
 
     /// What the world does while the demo plays; of the plain demo, if anything.
     pub fn demo_plan(&self, demo: &Demo) -> Result<Option<Plan>> {
-        if demo.steps.is_empty() && demo.variant.is_none() && self.names.is_none() {
+        let has_world = self.names.is_some() || self.network.is_some();
+        if demo.steps.is_empty() && demo.variant.is_none() && !has_world {
             return Ok(None);
         }
         let name = demo.variant.as_ref().map_or("demo", |name| name.as_ref());
         let steps: Vec<String> = demo.steps.iter().map(|step| step.as_ref().clone()).collect();
         let names = self.names.as_ref().map(|names| names.as_ref().clone());
-        let written = scenario::Written { name: name.into(), steps, names, ..Default::default() };
+        let network = self.network.as_ref().map(|network| network.as_ref().clone());
+        let name = name.into();
+        let written = scenario::Written { name, steps, names, network, ..Default::default() };
         let plan = Plan::read(written).map_err(|(place, error)| match place {
             Place::Step(at) => self.error_at(&demo.steps[at], step_error(&error)),
             Place::Clients | Place::Checkpoint(_) => error,
@@ -627,6 +633,7 @@ impl Lesson {
             }),
             steps: scenario.steps.iter().map(|step| step.as_ref().clone()).collect(),
             names: self.names.as_ref().map(|names| names.as_ref().clone()),
+            network: self.network.as_ref().map(|network| network.as_ref().clone()),
             at: scenario
                 .at
                 .iter()
@@ -737,6 +744,7 @@ impl Lesson {
             exercise: written.exercise,
             prediction: written.prediction,
             names: written.names,
+            network: written.network,
             questions: written.question,
             asks: written.ask,
             file,
@@ -748,6 +756,10 @@ impl Lesson {
         lesson.check(written.grades.as_ref())?;
         if let Some(names) = &lesson.names {
             names.as_ref().fill(0).map_err(|error| lesson.error_at(names, error.to_string()))?;
+        }
+        if let Some(network) = &lesson.network {
+            let told = network.as_ref().links(0).and_then(|_| network.as_ref().lacks());
+            told.map_err(|error| lesson.error_at(network, error.to_string()))?;
         }
         if let Some(id) = written.id.filter(|id| !is_slug(id.as_ref())) {
             let why = format!("the id `{}` must be plain, like half-close", id.as_ref());
@@ -1018,6 +1030,7 @@ struct Written {
     exercise: Exercise,
     prediction: Option<Prediction>,
     names: Option<Spanned<Names>>,
+    network: Option<Spanned<Network>>,
     #[serde(default)]
     question: Vec<WrittenQuestion>,
     #[serde(default)]

@@ -325,8 +325,8 @@ impl Part {
     }
 }
 
-/// What could not be done where a scenario's names cannot be laid over the machine's.
-pub const GIVE_NAMES: &str = "give the run names of its own";
+/// What could not be done where a scenario's names cannot be laid over the machine's, or its links put beside loopback.
+pub const GIVE_NAMES: &str = "give the run names and links of its own";
 
 /// A worker, and the ends of the pipes to it.
 struct Started {

@@ -86,10 +86,19 @@ fn record(request: &Request, choices: Choices, teller: &mut Teller) -> Result<()
     // Where names lead elsewhere, nothing can be said of a program that looks them up.
     let names = name_server(request, &entered)
         .map_err(|errno| Error::System { doing: super::GIVE_NAMES.into(), errno })?;
+    let scene = request.scenario.as_ref();
+    let links = scene.map(|scene| scene.plan.links(scene.seed)).unwrap_or_default();
+    if !links.is_empty() {
+        sandbox::own_links(&entered, &links)
+            .map_err(|errno| Error::System { doing: super::GIVE_NAMES.into(), errno })?;
+    }
     let mut confinement = request.sandbox.confine.then(|| sandbox::confine(&mut entered));
     tracer::catch_signals();
-    let settings =
-        tracer::Settings { shared_ports: !entered.has_network(), ..request.tracer.clone() };
+    let settings = tracer::Settings {
+        shared_ports: !entered.has_network(),
+        lacks: scene.map(|scene| scene.plan.lacks()).unwrap_or_default(),
+        ..request.tracer.clone()
+    };
     let mut sockets = wire::Sockets::here();
     if settings.watch
         && settings.schedule != Schedule::Free

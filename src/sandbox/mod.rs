@@ -53,6 +53,7 @@ mod trial;
 pub use confine::{Confinement, confine};
 pub use etc::own_etc;
 pub use lock::{lock_machine, try_lock_machine};
+pub use net::own_links;
 
 use trial::{Answer, Reply, Trial};
 

@@ -39,6 +39,7 @@
 mod checkpoints;
 mod early;
 pub mod names;
+pub mod network;
 mod steps;
 pub mod texts;
 
@@ -52,6 +53,7 @@ use crate::pattern::{CallPattern, Op, ResultPattern, ResultValue};
 
 pub use checkpoints::{Missed, Wanted, checkpoints};
 use names::{Names, Table};
+use network::Network;
 use texts::{Address, Template, Texts};
 
 /// A scenario as lesson.toml tells it, read and checked; texts are not chosen yet.
@@ -84,6 +86,9 @@ pub struct Written {
     /// The names that the run has to itself.
     #[serde(default)]
     pub names: Option<Names>,
+    /// The network that the run has to itself, beside loopback.
+    #[serde(default)]
+    pub network: Option<Network>,
 }
 
 /// A checkpoint as it is written: one of the three is given.
@@ -278,6 +283,18 @@ impl Plan {
     /// The names that the run has to itself, by `seed`; those that are none were told of when the lesson was read.
     pub fn names(&self, seed: u64) -> Option<Table> {
         self.written.names.as_ref()?.fill(seed).ok()
+    }
+
+    /// The names of the interfaces that the run has to itself, by `seed`; likewise.
+    pub fn links(&self, seed: u64) -> Vec<String> {
+        let network = self.written.network.as_ref();
+        network.and_then(|network| network.links(seed).ok()).unwrap_or_default()
+    }
+
+    /// The address families that the run's kernel is not to know; likewise.
+    pub fn lacks(&self) -> Vec<i32> {
+        let network = self.written.network.as_ref();
+        network.and_then(|network| network.lacks().ok()).unwrap_or_default()
     }
 
     /// The roles that are the program under test once more, each with the index of the step that starts it.

@@ -12,6 +12,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod netlink;
 pub mod unix;
 
 use std::fmt::{self, Write as _};

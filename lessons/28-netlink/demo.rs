@@ -2,7 +2,7 @@
 //!
 //! A socket whose other end is the kernel. It is asked, and answers, with
 //! messages: here which interfaces there are, and what addresses they have. An
-//! answer may take several datagrams; its last message says that it is the last.
+//! answer may take several datagrams; its last message says that it was all.
 
 use std::net::IpAddr;
 use std::process::ExitCode;
@@ -47,13 +47,16 @@ fn asker() -> Result<()> {
     close(sock)
 }
 
-/// Asks for all that there is of something: the messages without headers.
-fn ask(sock: &OwnedFd, kind: u16, number: u32, about: &[u8]) -> Result<Vec<Vec<u8>>> {
+/// Messages without their headers.
+type Told = Vec<Vec<u8>>;
+
+/// Asks for all that there is of something.
+fn ask(sock: &OwnedFd, kind: u16, seq: u32, about: &[u8]) -> Result<Told> {
     // length, type, flags, sequence number, port id of the sender (0: this)
     let mut question = ((HEADER + about.len()) as u32).to_ne_bytes().to_vec();
     question.extend(kind.to_ne_bytes());
     question.extend(((NLM_F_REQUEST | NLM_F_DUMP) as u16).to_ne_bytes());
-    question.extend(number.to_ne_bytes());
+    question.extend(seq.to_ne_bytes());
     question.extend([0; 4]);
     question.extend(about);
     send(sock, &question)?;

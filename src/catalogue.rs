@@ -21,6 +21,7 @@ use crate::grade::{self, About, Check, Question};
 use crate::pack::Pack;
 use crate::pattern::{self, CallPattern};
 use crate::scenario::names::Names;
+use crate::scenario::network::Network;
 use crate::scenario::texts::{self, Template, Texts};
 use crate::scenario::{self, Place, Plan};
 
@@ -269,8 +270,6 @@ pub struct Lesson {
     pub baseline_off: Vec<Spanned<String>>,
     /// Whether a socket that only the end of its process closes is more than a note.
     pub closes_before_exit: bool,
-    /// What each run of it must have to itself.
-    pub needs: Vec<Need>,
     pub exercise: Exercise,
     /// What is to be predicted, if that is the exercise.
     pub prediction: Option<Prediction>,
@@ -278,6 +277,8 @@ pub struct Lesson {
     pub names: Option<Spanned<Names>>,
     /// Whether its programs may send and receive messages of ICMP.
     pub icmp: bool,
+    /// The network that each run of it has to itself, beside loopback.
+    pub network: Option<Spanned<Network>>,
     questions: Vec<WrittenQuestion>,
     /// What `lab predict` asks about the demo and its variants, in the order of the file.
     pub asks: Vec<Ask>,
@@ -285,14 +286,6 @@ pub struct Lesson {
     file: PathBuf,
     /// The file's text, for the line of a span.
     source: String,
-}
-
-/// What a lesson cannot be played without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Need {
-    /// A network namespace, with the rights that its owner has there: raw sockets, interfaces.
-    Network,
 }
 
 /// One of the lesson's programs.
@@ -556,15 +549,16 @@ impl Lesson {
 
     /// What the world does while the demo plays; of the plain demo, if anything.
     pub fn demo_plan(&self, demo: &Demo) -> Result<Option<Plan>> {
-        let is_plain = self.names.is_none() && !self.icmp;
-        if demo.steps.is_empty() && demo.variant.is_none() && is_plain {
+        let has_world = self.names.is_some() || self.network.is_some() || self.icmp;
+        if demo.steps.is_empty() && demo.variant.is_none() && !has_world {
             return Ok(None);
         }
         let name = demo.variant.as_ref().map_or("demo", |name| name.as_ref());
         let steps: Vec<String> = demo.steps.iter().map(|step| step.as_ref().clone()).collect();
         let names = self.names.as_ref().map(|names| names.as_ref().clone());
+        let network = self.network.as_ref().map(|network| network.as_ref().clone());
         let (name, icmp) = (name.into(), self.icmp);
-        let written = scenario::Written { name, steps, names, icmp, ..Default::default() };
+        let written = scenario::Written { name, steps, names, network, icmp, ..Default::default() };
         let plan = Plan::read(written).map_err(|(place, error)| match place {
             Place::Step(at) => self.error_at(&demo.steps[at], step_error(&error)),
             Place::Clients | Place::Checkpoint(_) => error,
@@ -657,6 +651,7 @@ impl Lesson {
             steps: scenario.steps.iter().map(|step| step.as_ref().clone()).collect(),
             names: self.names.as_ref().map(|names| names.as_ref().clone()),
             icmp: self.icmp,
+            network: self.network.as_ref().map(|network| network.as_ref().clone()),
             at: scenario
                 .at
                 .iter()
@@ -764,11 +759,11 @@ impl Lesson {
             rules: Vec::new(),
             baseline_off: written.baseline_off,
             closes_before_exit: written.closes_before_exit,
-            needs: written.needs,
             exercise: written.exercise,
             prediction: written.prediction,
             names: written.names,
             icmp: written.icmp,
+            network: written.network,
             questions: written.question,
             asks: written.ask,
             file,
@@ -780,6 +775,10 @@ impl Lesson {
         lesson.check(written.grades.as_ref())?;
         if let Some(names) = &lesson.names {
             names.as_ref().fill(0).map_err(|error| lesson.error_at(names, error.to_string()))?;
+        }
+        if let Some(network) = &lesson.network {
+            let told = network.as_ref().links(0).and_then(|_| network.as_ref().lacks());
+            told.map_err(|error| lesson.error_at(network, error.to_string()))?;
         }
         if let Some(id) = written.id.filter(|id| !is_slug(id.as_ref())) {
             let why = format!("the id `{}` must be plain, like half-close", id.as_ref());
@@ -1085,11 +1084,10 @@ struct Written {
     #[serde(default)]
     closes_before_exit: bool,
     #[serde(default)]
-    needs: Vec<Need>,
-    #[serde(default)]
     exercise: Exercise,
     prediction: Option<Prediction>,
     names: Option<Spanned<Names>>,
+    network: Option<Spanned<Network>>,
     #[serde(default)]
     icmp: bool,
     #[serde(default)]

@@ -393,7 +393,7 @@ fn contained(args: &[&str]) -> Command {
 
 #[test]
 fn in_a_container_a_lesson_that_needs_more_is_refused_with_the_reason() {
-    for (lesson, what) in [("15", "names")] {
+    for (lesson, what) in [("15", "names"), ("27", "a network"), ("28", "a network")] {
         let output = contained(&["run", lesson]).output().expect("lab starts");
         assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
         let says = format!("error: this machine cannot give the run {what} of its own: ");

@@ -200,7 +200,7 @@ fn a_broken_lesson_is_told_with_its_line() {
         house.lesson("01-one-shot", toml);
         refused(lab().args(["run", "1"]).current_dir(house.path()))
     };
-    assert_snapshot!(run("title = \"One shot\"\nminuets = 15\n"), @r"error: lessons/01-one-shot/lesson.toml:2: unknown field `minuets`, expected one of `id`, `title`, `minutes`, `covers`, `man`, `grades`, `role`, `demo`, `variant`, `scenario`, `rule`, `baseline_off`, `closes_before_exit`, `needs`, `exercise`, `prediction`, `names`, `question`, `ask`");
+    assert_snapshot!(run("title = \"One shot\"\nminuets = 15\n"), @r"error: lessons/01-one-shot/lesson.toml:2: unknown field `minuets`, expected one of `id`, `title`, `minutes`, `covers`, `man`, `grades`, `role`, `demo`, `variant`, `scenario`, `rule`, `baseline_off`, `closes_before_exit`, `exercise`, `prediction`, `names`, `network`, `icmp`, `question`, `ask`");
     assert_snapshot!(run("title = \"One shot\"\nminutes = \"15\"\n"), @r#"error: lessons/01-one-shot/lesson.toml:2: invalid type: string "15", expected a number from 0"#);
     assert_snapshot!(run("title = \"One shot\nminutes = 15\n"), @r#"error: lessons/01-one-shot/lesson.toml:1: invalid basic string, expected `"`"#);
     let pattern = LESSON.replace("listen(..) = 0", "listen(.. = 0");

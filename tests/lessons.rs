@@ -353,8 +353,8 @@ static IS_ISOLATED: LazyLock<bool> = LazyLock::new(|| {
 /// Names that lead nowhere else; a port on which no connection of the run before is still in TIME-WAIT; a wire on which
 /// the lab sees when nothing is under way any more, and so how full a buffer is; a network in which anybody may ping.
 fn needs_its_own(demo: &Demo) -> bool {
-    let needs =
-        ["15-names", "17-options", "20-all-of-it", "27-ping"].contains(&demo.lesson.as_str());
+    let needs = ["15-names", "17-options", "20-all-of-it", "27-ping", "28-netlink"]
+        .contains(&demo.lesson.as_str());
     if needs {
         skipped(&format!("{demo}: it needs a network and names of its own"));
     }

@@ -10,8 +10,9 @@ use crate::catalogue::{Demo, Lesson};
 use crate::copy;
 use crate::error::{Error, Result};
 use crate::pattern::CallPattern;
-use crate::play::check::{sandbox, weathers};
+use crate::play::check::weathers;
 use crate::play::{self, Begin, Input, Part, Request, Scene};
+use crate::sandbox;
 use crate::tracer::{self, launch::Streams};
 
 use super::Outcome;
@@ -118,7 +119,7 @@ pub fn demo_run(
     let settings = tracer::Settings { weather, ..settings };
     Ok(Request {
         scenario,
-        sandbox: sandbox(lesson),
+        sandbox: sandbox::Settings::of_a_lesson(),
         ..request(Some(lesson.name.clone()), roles, settings)
     })
 }

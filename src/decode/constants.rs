@@ -61,7 +61,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("EACCES", "not permitted: a low port, broadcast without SO_BROADCAST, or a path's mode"),
     ("EADDRINUSE", "another socket holds this address"),
     ("EADDRNOTAVAIL", "this machine has no such address, or no port is free"),
-    ("EAFNOSUPPORT", "this kind of address does not fit here"),
+    ("EAFNOSUPPORT", "no such address family here"),
     ("EAGAIN", "nothing now: it would have to wait, or its timeout passed"),
     ("EALREADY", "an earlier connect is still under way"),
     ("EBADF", "no such descriptor is open"),

@@ -16,6 +16,7 @@ mod address;
 mod constants;
 pub mod icmp;
 mod memory;
+mod netlink;
 mod option_values;
 mod options;
 mod processes;
@@ -37,6 +38,7 @@ pub use constants::{
     errno_meaning, errno_name, link_protocol, open_flags, signal_name, socket_domain,
     socket_protocol, socket_type,
 };
+pub use netlink::{messages, netlink};
 
 /// A system call as the registers have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@
 //!   for itself: `recvfrom!(..)`. `_` is any call.
 //! - `_` is one argument, `..` any number of them; without `..` their number must agree with what the timeline shows.
 //! - An argument is a name (`conn`, `conn#2`, `stdin`), a number, a text, an address (`:9999`, `127.0.0.1:9999`, `@name`) or a constant; a
-//!   constant matches a set of flags that contains it.
+//!   constant matches a set of flags that contains it, and of what a netlink socket moves a message that is it.
 //! - The comparison (`=`, `!=`, `<`, `<=`, `>`, `>=`) is of the result with a number, an errno or a name. A failure is -1.
 //!
 //! A pattern matches calls that have returned, each once. What never returned is matched by [`CallPattern::matches_begun`] only.
@@ -399,6 +399,10 @@ impl<'a> Said<'a> {
             (ArgPattern::Text(_), Value::List { items }) => {
                 items.iter().any(|item| self.value(pattern, item))
             }
+            // What went to the kernel or came from it: it is enough that one of the messages is it.
+            (ArgPattern::Word(_), Value::List { items }) if holds_messages(value) => {
+                items.iter().any(|item| self.value(pattern, item))
+            }
             _ => false,
         }
     }
@@ -430,6 +434,14 @@ impl<'a> Said<'a> {
         let mut all = self.args.iter().flat_map(|piece| &piece.objects);
         all.find(|(known, _)| *known == id).is_some_and(|(_, name)| is_named(name, want))
     }
+}
+
+/// Whether a list is of netlink messages, or of the pieces of such.
+fn holds_messages(value: &Value) -> bool {
+    value.parts().any(|part| match part {
+        Value::Struct { fields } => fields.iter().any(|field| field.name == "nlmsg_type"),
+        _ => false,
+    })
 }
 
 /// Whether an object of this name is meant. A name without a number stands for all of its kind: `conn` for `conn#2`

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{Begin, Input, Part, Request, Scene, environment, play};
-use crate::catalogue::{Lesson, Need};
+use crate::catalogue::Lesson;
 use crate::error::{Error, Result};
 use crate::event::{Reason, Recording};
 use crate::grade::{self, Cell, Judgement, Rules, Run, Unmet, Verdict};
@@ -38,7 +38,6 @@ pub struct Check {
     rules: Rules,
     pub plans: Vec<Plan>,
     pub weathers: Vec<Weather>,
-    sandbox: sandbox::Settings,
     /// The folder of the program's source, and what it is called from the lab's root; `None` for a program that is not
     /// the lab's.
     pub source: Option<(PathBuf, PathBuf)>,
@@ -58,12 +57,6 @@ struct Cast {
     stdin: Vec<String>,
     /// Program first; empty until [`Check::play_by`].
     command: Vec<String>,
-}
-
-/// What a run of the lesson has to itself. A folder too: the names that it binds are in nobody's way, and are gone after it.
-pub fn sandbox(lesson: &Lesson) -> sandbox::Settings {
-    let needs_network = lesson.needs.contains(&Need::Network);
-    sandbox::Settings { confine: true, needs_network, ..sandbox::Settings::default() }
 }
 
 /// The weathers that a lesson names, in an exercise or a variant.
@@ -104,7 +97,6 @@ impl Check {
             rules: lesson.grading()?,
             plans,
             weathers: weathers(lesson, &lesson.exercise.weather)?,
-            sandbox: sandbox(lesson),
             source: None,
             seed: 1,
             jobs: 1,
@@ -214,7 +206,7 @@ impl Check {
                 source: self.source.as_ref().map(|(folder, _)| folder.clone()),
                 ..tracer::Settings::default()
             },
-            sandbox: self.sandbox.clone(),
+            sandbox: sandbox::Settings::of_a_lesson(),
             live: false,
             scenario: Some(Scene { plan: plan.clone(), seed: self.seed }),
         }

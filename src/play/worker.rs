@@ -81,9 +81,6 @@ impl Teller {
 
 fn record(request: &Request, choices: Choices, teller: &mut Teller) -> Result<()> {
     let mut entered = sandbox::enter(&request.sandbox)?;
-    if request.sandbox.needs_network && !entered.has_network() {
-        return Err(Error::Lacks { what: "a network", why: entered.isolation.lacking.join(", ") });
-    }
     // Without a network of its own the run shares the machine's ports: one after the other.
     let _turn = if entered.has_network() { None } else { Some(sandbox::lock_machine()?) };
     sandbox::fork_init(&entered)?;
@@ -91,14 +88,15 @@ fn record(request: &Request, choices: Choices, teller: &mut Teller) -> Result<()
     // Where names lead elsewhere, nothing can be said of a program that looks them up.
     let names = name_server(request, &entered)
         .map_err(|errno| Error::Lacks { what: "names", why: format!("{errno:?}") })?;
-    if let Some(icmp) = request.scenario.as_ref().and_then(|scene| scene.plan.icmp()) {
-        sandbox::allow_icmp(&entered, icmp == Icmp::AnsweredByTheKernel)
-            .map_err(|errno| Error::Lacks { what: "a network", why: format!("{errno:?}") })?;
-    }
+    network_of_its_own(request, &entered)
+        .map_err(|errno| Error::Lacks { what: "a network", why: format!("{errno:?}") })?;
     let mut confinement = request.sandbox.confine.then(|| sandbox::confine(&mut entered));
     tracer::catch_signals();
-    let settings =
-        tracer::Settings { shared_ports: !entered.has_network(), ..request.tracer.clone() };
+    let settings = tracer::Settings {
+        shared_ports: !entered.has_network(),
+        lacks: scene.map(|scene| scene.plan.lacks()).unwrap_or_default(),
+        ..request.tracer.clone()
+    };
     let mut sockets = wire::Sockets::here();
     if settings.watch
         && settings.schedule != Schedule::Free
@@ -129,6 +127,18 @@ fn name_server(
     let Some(names) = names else { return Ok(None) };
     sandbox::own_etc(entered, &names.files())?;
     NameServer::open(names.zone).map(Some)
+}
+
+/// Makes the run's network what the scenario asks for: interfaces beside loopback, ICMP for its programs.
+fn network_of_its_own(request: &Request, entered: &sandbox::Entered) -> nix::Result<()> {
+    let Some(scene) = &request.scenario else { return Ok(()) };
+    if let Some(icmp) = scene.plan.icmp() {
+        sandbox::allow_icmp(entered, icmp == Icmp::AnsweredByTheKernel)?;
+    }
+    match scene.plan.links(scene.seed).as_slice() {
+        [] => Ok(()),
+        links => sandbox::own_links(entered, links),
+    }
 }
 
 /// What the lab still says after its request: whose turn it is, where that is chosen.

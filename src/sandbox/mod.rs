@@ -55,6 +55,7 @@ pub use confine::{Confinement, confine};
 pub use etc::own_etc;
 pub use icmp::allow_icmp;
 pub use lock::{lock_machine, try_lock_machine};
+pub use net::own_links;
 
 pub(crate) use trial::wait_status;
 use trial::{Answer, Reply, Trial};
@@ -78,9 +79,6 @@ pub struct Settings {
     /// A folder that is the only place to write: [`confine`].
     #[serde(default)]
     pub confine: bool,
-    /// Whether the run is refused where it cannot have a network of its own.
-    #[serde(default)]
-    pub needs_network: bool,
     /// The pid of the process that started this one, which is to die with it. `None`: not checked.
     pub parent: Option<i32>,
 }
@@ -88,18 +86,16 @@ pub struct Settings {
 impl Default for Settings {
     /// Everything but a folder to be confined to.
     fn default() -> Settings {
-        Settings {
-            network: true,
-            processes: true,
-            names: true,
-            confine: false,
-            needs_network: false,
-            parent: None,
-        }
+        Settings { network: true, processes: true, names: true, confine: false, parent: None }
     }
 }
 
 impl Settings {
+    /// A folder too: the names that a lesson binds are in nobody's way, and are gone after it.
+    pub fn of_a_lesson() -> Settings {
+        Settings { confine: true, ..Settings::default() }
+    }
+
     /// No namespace at all; the run still ends with its parent.
     pub fn open() -> Settings {
         let (network, processes, names) = (false, false, false);

@@ -213,11 +213,55 @@ impl Route<'_> {
     }
 }
 
-/// Appends one netlink attribute. All of ours are multiples of four bytes long, so none needs padding.
+/// Appends one netlink attribute, padded to four bytes.
 fn attribute(body: &mut Vec<u8>, kind: u16, value: &[u8]) {
     body.extend(((NLA_HEADER + value.len()) as u16).to_ne_bytes());
     body.extend(kind.to_ne_bytes());
     body.extend(value);
+    body.resize(body.len().next_multiple_of(4), 0);
+}
+
+/// The number of the first of [`own_links`]: apart from whatever the kernel puts into every network.
+const FIRST_LINK: u32 = 101;
+
+/// Adds interfaces of these names, in pairs that are the two ends of a cable, veth(4), as
+/// `ip link add NAME index 101 type veth peer name OTHER index 102` would. They are down, and numbered in order.
+///
+/// Fails with `EPERM` where the run has no network of its own.
+pub fn own_links(entered: &super::Entered, names: &[String]) -> nix::Result<()> {
+    if !entered.has_network() {
+        return Err(Errno::EPERM);
+    }
+    let mut routes = Routes::open()?;
+    for (pair, index) in names.chunks(2).zip((FIRST_LINK..).step_by(2)) {
+        let mut ends = (index..).zip(pair).map(|(index, name)| end_of_link(index, name));
+        let (Some(mut body), Some(other)) = (ends.next(), ends.next()) else {
+            return Err(Errno::EINVAL);
+        };
+        let (mut data, mut kind) = (Vec::new(), Vec::new());
+        attribute(&mut data, VETH_INFO_PEER, &other);
+        attribute(&mut kind, libc::IFLA_INFO_KIND, b"veth");
+        attribute(&mut kind, libc::IFLA_INFO_DATA, &data);
+        attribute(&mut body, libc::IFLA_LINKINFO, &kind);
+        let flags = (libc::NLM_F_CREATE | libc::NLM_F_EXCL) as u16;
+        routes.request(&(libc::RTM_NEWLINK, flags, body))?;
+    }
+    Ok(())
+}
+
+/// From linux/veth.h, which libc lacks.
+const VETH_INFO_PEER: u16 = 1;
+
+/// struct ifinfomsg, the name, and a hardware address that else would be a random one.
+fn end_of_link(index: u32, name: &str) -> Vec<u8> {
+    let mut body = vec![0; 4];
+    body.extend(index.to_ne_bytes());
+    body.extend([0; 8]);
+    attribute(&mut body, libc::IFLA_IFNAME, format!("{name}\0").as_bytes());
+    let [.., high, low] = index.to_be_bytes();
+    // The second bit of the first byte: nobody has assigned it, it is for here only.
+    attribute(&mut body, libc::IFLA_ADDRESS, &[2, 0, 0, 0, high, low]);
+    body
 }
 
 struct Routes {

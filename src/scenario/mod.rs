@@ -42,6 +42,7 @@
 mod checkpoints;
 mod early;
 pub mod names;
+pub mod network;
 mod steps;
 pub mod texts;
 
@@ -55,6 +56,7 @@ use crate::pattern::{CallPattern, Op, ResultPattern, ResultValue};
 
 pub use checkpoints::{Missed, Wanted, checkpoints};
 use names::{Names, Table};
+use network::Network;
 use texts::{Address, Template, Texts};
 
 /// A scenario as lesson.toml tells it, read and checked; texts are not chosen yet.
@@ -90,6 +92,9 @@ pub struct Written {
     /// The names that the run has to itself.
     #[serde(default)]
     pub names: Option<Names>,
+    /// The network that the run has to itself, beside loopback.
+    #[serde(default)]
+    pub network: Option<Network>,
     /// Whether its programs may send and receive messages of ICMP.
     #[serde(default)]
     pub icmp: bool,
@@ -337,6 +342,18 @@ impl Plan {
             false => Icmp::AnsweredByTheKernel,
         };
         self.written.icmp.then_some(answered_by)
+    }
+
+    /// The names of the interfaces that the run has to itself, by `seed`; likewise.
+    pub fn links(&self, seed: u64) -> Vec<String> {
+        let network = self.written.network.as_ref();
+        network.and_then(|network| network.links(seed).ok()).unwrap_or_default()
+    }
+
+    /// The address families that the run's kernel is not to know; likewise.
+    pub fn lacks(&self) -> Vec<i32> {
+        let network = self.written.network.as_ref();
+        network.and_then(|network| network.lacks().ok()).unwrap_or_default()
     }
 
     /// The roles that are the program under test once more, each with the index of the step that starts it.

@@ -97,11 +97,17 @@ impl Masks {
             SockAddr::Unix { path } if path.is_empty() => "unnamed".into(),
             SockAddr::Unix { path } => plain(&place(path).unwrap_or_else(|| path.clone())),
             // A port id that the kernel gave is the process's pid.
-            SockAddr::Netlink { pid: 0, groups } => format!("netlink kernel, groups {groups:#x}"),
             SockAddr::Netlink { pid, groups } => {
                 let next = self.shown_netlink.len() + 1;
-                let number = self.shown_netlink.entry(*pid).or_insert(next);
-                format!("netlink N{number}, groups {groups:#x}")
+                let id = match pid {
+                    // The kernel's, or to bind(2): whichever it chooses.
+                    0 => "0".into(),
+                    pid => format!("N{}", self.shown_netlink.entry(*pid).or_insert(next)),
+                };
+                match groups {
+                    0 => format!("netlink {id}"),
+                    groups => format!("netlink {id}, groups {groups:#x}"),
+                }
             }
             other => other.to_string(),
         }

@@ -14,6 +14,7 @@
 
 mod masks;
 mod names;
+mod netlink;
 mod noise;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -431,6 +432,12 @@ fn folded(rows: Vec<Row>) -> Vec<Row> {
             RowKind::Call => {
                 if let Some((_, before)) = kept.last_mut()
                     && before.kind == RowKind::Call
+                    && netlink::joined(before, &row)
+                {
+                    continue;
+                }
+                if let Some((_, before)) = kept.last_mut()
+                    && before.kind == RowKind::Call
                     && alike(before, &row)
                 {
                     join(before, &row);
@@ -476,6 +483,7 @@ fn folded(rows: Vec<Row>) -> Vec<Row> {
         kept.iter().enumerate().map(|(at, (index, _))| (*index, at + 1)).collect();
     let mut rows: Vec<Row> = kept.into_iter().map(|(_, row)| row).collect();
     for row in &mut rows {
+        netlink::note(row);
         if let RowKind::Wakes { since } = &mut row.kind {
             match steps.get(since) {
                 Some(step) => *since = *step,

@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::masks::Masks;
 use super::names::{Names, first_object, makes_descriptor};
-use super::{Answer, Failure, Piece};
+use super::{Answer, Failure, Piece, netlink};
 use crate::decode::icmp::{ECHO, ECHO_REPLY, Icmp, icmp, type_name};
 use crate::event::{Arg, Bytes, Event, SocketId, Value};
 
@@ -146,6 +146,11 @@ impl Speaker<'_> {
                 format!("process {ret}")
             }
             None if ret > 0 && THREAD_MAKERS.contains(&call) => format!("thread {ret}"),
+            None if RECEIVERS.contains(&call)
+                && event.args.iter().any(|it| netlink::tells(&it.value)) =>
+            {
+                "n".into()
+            }
             None => ret.to_string(),
         };
         let ready = self.ready(event);
@@ -233,6 +238,9 @@ impl Speaker<'_> {
             }
             Value::Addr(addr) => self.masks.address(addr),
             Value::List { items } => {
+                if let Some(messages) = netlink::said(items) {
+                    return messages;
+                }
                 let items: Vec<String> = items.iter().map(|item| self.value(item)).collect();
                 format!("[{}]", items.join(", "))
             }
@@ -304,7 +312,8 @@ impl Speaker<'_> {
         }
         // An iovec: what is in it, or how much room it has.
         if let (Some(base), Some(len)) = (field(fields, "iov_base"), field(fields, "iov_len")) {
-            return self.value(if matches!(base, Value::Bytes(_)) { base } else { len });
+            let is_data = matches!(base, Value::Bytes(_) | Value::List { .. });
+            return self.value(if is_data { base } else { len });
         }
         if let (Some(kind), Some(data)) = (field(fields, "cmsg_type"), field(fields, "cmsg_data")) {
             return format!("{}: {}", self.value(kind), self.value(data));
@@ -433,6 +442,7 @@ fn leave_out(event: &Event, arg: &Arg, done: bool) -> bool {
         // The highest descriptor, or the length of the list beside it.
         Value::Int { .. } if name == "nfds" => true,
         // An output that a waiting or failed call is shown with would be from an earlier one.
+        Value::List { items } if !done && netlink::are_messages(items) => RECEIVERS.contains(&call),
         Value::Bytes(_) | Value::Addr(_) if !done => {
             matches!(call, "accept" | "accept4" | "getsockname" | "getpeername")
                 || name == "buf" && RECEIVERS.contains(&call)
@@ -456,6 +466,7 @@ fn unfilled(event: &Event, arg: &Arg) -> Arg {
 fn empty(value: &mut Value) {
     match value {
         Value::Bytes(_) => *value = Value::Opaque,
+        Value::List { items } if netlink::are_messages(items) => *value = Value::Opaque,
         Value::List { items } => items.iter_mut().for_each(empty),
         Value::Struct { fields } => {
             for field in fields {

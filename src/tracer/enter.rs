@@ -229,6 +229,9 @@ impl Tracer {
             {
                 Plan::Answer(-i64::from(libc::ENOSYS), Shown::Yes, Some(REFUSED))
             }
+            libc::SYS_socket if self.settings.lacks.contains(&(raw.args[0] as i32)) => {
+                Plan::Answer(-i64::from(libc::EAFNOSUPPORT), Shown::Yes, None)
+            }
             // fork(2), pthread_create(3): so says a system that has no room for another.
             _ if makes_task(raw) && self.has_all_tasks() => {
                 Plan::Answer(-i64::from(libc::EAGAIN), Shown::Yes, Some(limits::TOO_MANY))

@@ -69,6 +69,9 @@ impl Tracer {
             return stopped.resume(0);
         }
         decode::exit(&mut call.call, &call.at.raw, result, &memory);
+        if let Some(protocol) = self.netlink_protocol(call.open) {
+            decode::netlink(&mut call.call, &call.at.raw, result, protocol, &memory);
+        }
         self.take_descriptors(key, &call, result);
         self.emit_made(key, call, Some(result), made, None);
         self.hold(key, stopped)
@@ -706,14 +709,17 @@ impl Tracer {
         }
         if result >= 0 && self.is_serial() {
             self.note_options(call, memory);
-            let asks_routes = |open: Open| {
-                matches!(&self.descriptors.get(open).kind,
-                    Kind::Socket { domain, protocol, .. }
-                        if domain == "AF_NETLINK" && protocol == "NETLINK_ROUTE")
-            };
-            if call.open.is_some_and(asks_routes) {
+            if self.netlink_protocol(call.open) == Some("NETLINK_ROUTE") {
                 netlink::forget_stamps(call.raw(), result, memory);
             }
+        }
+    }
+
+    /// The part of the kernel that a call talks to, if it is on a netlink socket.
+    fn netlink_protocol(&self, open: Option<Open>) -> Option<&str> {
+        match &self.descriptors.get(open?).kind {
+            Kind::Socket { domain, protocol, .. } if domain == "AF_NETLINK" => Some(protocol),
+            _ => None,
         }
     }
 }

@@ -143,6 +143,9 @@ pub struct Settings {
     /// The folder of the program's own source, where that is known: `main` may leave no frame.
     #[serde(default)]
     pub source: Option<std::path::PathBuf>,
+    /// The address families that socket(2) is to refuse, as a kernel without them does.
+    #[serde(default)]
+    pub lacks: Vec<i32>,
     /// What the programs may use, if that is bounded.
     #[serde(default)]
     pub limits: Option<Limits>,
@@ -176,6 +179,7 @@ impl Default for Settings {
             weather: None,
             locate: false,
             source: None,
+            lacks: Vec::new(),
             limits: None,
         }
     }

@@ -9,10 +9,10 @@ use std::process::{Command, Stdio};
 
 use socket_lab::catalogue::{Demo, Lesson};
 use socket_lab::event::Recording;
-use socket_lab::play::check::{sandbox, weathers};
+use socket_lab::play::check::weathers;
 use socket_lab::play::{Begin, Input, Part, Request, Scene};
 use socket_lab::render::json;
-use socket_lab::tracer;
+use socket_lab::{sandbox, tracer};
 
 /// The lab of this build.
 pub fn lab() -> Command {
@@ -72,7 +72,7 @@ pub fn played(
             weather: weathers(lesson, demo.weather.as_slice()).unwrap().pop(),
             ..tracer::Settings::default()
         },
-        sandbox: sandbox(lesson),
+        sandbox: sandbox::Settings::of_a_lesson(),
         live: false,
         scenario: lesson.demo_plan(demo).unwrap().map(|plan| Scene { plan, seed: 1 }),
     };

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use proptest::prelude::*;
-use socket_lab::decode::{Memory, Raw, entry, exit, sockaddr};
+use socket_lab::decode::{Memory, Raw, entry, exit, messages, netlink, sockaddr};
 use socket_lab::event::BYTES_KEPT;
 
 use crate::hold;
@@ -25,7 +25,9 @@ fn nothing_that_a_program_can_do_stops_the_decoder() {
     hold(4000, call, (2, MOST), |(nr, args, returned, before, after)| {
         let raw = Raw { nr: *nr, args: *args };
         let mut call = entry(&raw, before);
-        exit(&mut call, &raw, *returned, after.as_ref().unwrap_or(before));
+        let after = after.as_ref().unwrap_or(before);
+        exit(&mut call, &raw, *returned, after);
+        netlink(&mut call.clone(), &raw, *returned, "NETLINK_ROUTE", after);
         call.for_each_fd(&mut |_, _| {});
         call.for_each_process(&mut |_| {});
         if let Some(moved) = &call.moved {
@@ -48,6 +50,29 @@ fn any_bytes_are_an_address_if_they_have_a_family() {
     hold(4000, bytes, (2, 4096), |bytes| {
         assert_eq!(sockaddr(bytes).is_some(), bytes.len() >= 2);
         bytes.len() >= 2
+    });
+}
+
+#[test]
+fn any_bytes_are_messages_as_far_as_there_are_headers() {
+    let header = (0..90u32, prop_oneof![0..40u16, any::<u16>()], any::<[u8; 8]>());
+    let body = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..60),
+        // Attributes of any length, of types that are looked for.
+        prop::collection::vec((0..12u8, 0..4u8), 0..15).prop_map(|all| all
+            .into_iter()
+            .flat_map(|(length, kind)| [length, 0, kind, 0])
+            .collect()),
+    ];
+    let message = (header, body).prop_map(|((length, kind, rest), body)| {
+        [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), &rest[..2], &rest, &body].concat()
+    });
+    let bytes = prop::collection::vec(message, 0..5).prop_map(|all| all.concat());
+    hold(4000, bytes, (2, 1 << 16), |bytes| {
+        let protocols = ["NETLINK_ROUTE", "NETLINK_SOCK_DIAG", "NETLINK_GENERIC"];
+        let found = protocols.map(|protocol| messages(bytes, protocol).len());
+        assert!(found[0] == found[1] && found[1] == found[2] && found[0] * 16 <= bytes.len());
+        found[0] > 0
     });
 }
 

@@ -13,6 +13,7 @@
 #![deny(unsafe_code)]
 
 pub mod children;
+pub mod netlink;
 pub mod raw;
 pub mod unix;
 

@@ -94,7 +94,7 @@ fn record(request: &Request, choices: Choices, teller: &mut Teller) -> Result<()
     tracer::catch_signals();
     let settings = tracer::Settings {
         shared_ports: !entered.has_network(),
-        lacks: scene.map(|scene| scene.plan.lacks()).unwrap_or_default(),
+        lacks: request.scenario.as_ref().map_or_else(Vec::new, |scene| scene.plan.lacks()),
         ..request.tracer.clone()
     };
     let mut sockets = wire::Sockets::here();

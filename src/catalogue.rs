@@ -935,6 +935,7 @@ impl Lesson {
         for plan in self.scenarios.iter().filter_map(|scenario| self.plan(scenario).ok()) {
             names.extend(plan.starts().map(|(_, name)| name.to_owned()));
             names.extend(plan.fill(1).peers);
+            names.extend(plan.with.map(|with| with.role));
         }
         names
     }

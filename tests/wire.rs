@@ -720,6 +720,140 @@ const FACTS: &[Fact] = &[
         never: &["outsider: setsockopt(sock, IPPROTO_IP, IP_ADD_MEMBERSHIP"],
         ..PLAIN
     },
+    Fact {
+        lesson: "27",
+        says: "over loopback one hears one's own echo, header and all, and then the reply",
+        story: &[
+            "client: sendto(sock, {ICMP_ECHO, id: 7027, seq: 1, \"hello\"}, 13, 127.0.0.1:0) = 13",
+            "client: recvfrom(sock, {ttl: 64, ICMP_ECHO, id: 7027, seq: 1, \"hello\"}, 2048, 127.0.0.1:0) = 33",
+            "client: recvfrom(sock, {ttl: 64, ICMP_ECHOREPLY, id: 7027, seq: 1, \"hello\"}",
+            "unprivileged: socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP) = sock",
+            "unprivileged: recvfrom(sock, {ICMP_ECHOREPLY, id: 7027, seq: 1, \"hello\"}, 2048, 127.0.0.1:0) = 13",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "27",
+        variant: "header",
+        says: "with IP_HDRINCL the program chooses the TTL",
+        story: &[
+            "header: setsockopt(sock, IPPROTO_IP, IP_HDRINCL, 1) = 0",
+            "header: recvfrom(sock, {ttl: 9, ICMP_ECHO, ",
+            "header: recvfrom(sock, {ttl: 64, ICMP_ECHOREPLY, ",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "27",
+        variant: "refused",
+        says: "no raw socket without a protocol, and none without CAP_NET_RAW",
+        story: &[
+            "refused: socket(AF_INET, SOCK_RAW, 0) = -1 EPROTONOSUPPORT",
+            "refused: socket(AF_INET, SOCK_RAW, IPPROTO_ICMP) = -1 EPERM",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "28",
+        says: "the kernel gives the socket a port id, and an answer goes on until NLMSG_DONE",
+        story: &[
+            "asker: bind(sock, netlink 0) = 0",
+            "asker: getsockname(sock, netlink N1) = 0",
+            "asker: send(sock, [{RTM_GETLINK, NLM_F_REQUEST|NLM_F_DUMP, seq 1}]",
+            "asker: recv(sock, [21 × RTM_NEWLINK, NLMSG_DONE]",
+        ],
+        packets: Some(&[]),
+        ..PLAIN
+    },
+    Fact {
+        lesson: "28",
+        variant: "no-such-link",
+        says: "an error comes in a message, and no call fails",
+        story: &["no-such-link: recv(sock, [{NLMSG_ERROR, seq 1, ENODEV}]"],
+        never: &["= -1"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "28",
+        variant: "tipc",
+        says: "an address family that the kernel does not know",
+        story: &["tipc: socket(AF_TIPC, SOCK_STREAM, 0) = -1 EAFNOSUPPORT"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "29",
+        says: "a request for each connection, its end sent and closed; shutdown waits for poll's time to be over",
+        story: &[
+            "server: poll([listener: POLLIN], 500) = 1",
+            "server: shutdown(conn, SHUT_WR) = 0",
+            "server -> client FIN",
+            "server: close(conn) = 0",
+            "client: recv(sock, \"\", 1024) = 0",
+            "server: read(stdin, \"\\n\", 8192) = 1",
+            "server: poll([listener: POLLIN], 500) = 0",
+            "server: close(listener) = 0",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "30",
+        says: "the parent lets go of the connection, and so the child's end is the end",
+        story: &[
+            "server: fork() = process 3",
+            "server: close(conn#2) = 0",
+            "server: send(conn#2, \"you said hello\", 14) = 14",
+            "server: close(conn#2) = 0",
+            "server -> client FIN",
+            "server: accept(listener) = -1 EINTR",
+            "server: waitpid(-1, WIFEXITED(s) && WEXITSTATUS(s) == 0, WNOHANG) = process 3",
+        ],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "30",
+        variant: "kept",
+        says: "while the parent keeps the connection its child's end is not sent",
+        story: &[
+            "keeps-it: close(conn) = 0",
+            "keeps-it: exit(0)",
+            "A: recv(sock, \"you said hello\", 14) = 14",
+            "A: recv(sock) = -1 EAGAIN",
+        ],
+        never: &["keeps-it -> A FIN"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "31",
+        says: "what was typed crosses the wire, and nobody can read it there",
+        story: &[
+            "client: writev(sock, [TLS ClientHello])",
+            "server: writev(conn, [TLS ServerHello, ",
+            "client: writev(sock, [TLS application data])",
+            "client: write(stdout, \"hello\\n\", 6) = 6",
+        ],
+        never: &["send(sock, \"hello"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "31",
+        variant: "unknown-ca",
+        says: "whom nobody vouches for gets an alert, and no application data after it",
+        story: &[
+            "client: writev(sock, [TLS ChangeCipherSpec, TLS application data]) = 30",
+            "client: close(sock) = 0",
+            "client: write(stderr, \"error: invalid peer certificate: UnknownIssuer",
+            "unknown-ca: write(stderr, \"error: received fatal alert: UnknownCA",
+        ],
+        never: &["client: writev(sock, [TLS application data])"],
+        ..PLAIN
+    },
+    Fact {
+        lesson: "31",
+        variant: "cuts",
+        says: "an end without close_notify is an error",
+        story: &["cuts -> client FIN", "client: recv(sock, \"\", 4096) = 0", "client: exit(1)"],
+        ..PLAIN
+    },
 ];
 
 #[test]

@@ -115,6 +115,19 @@ pub fn lock(text: &str) -> Result<String> {
         let (name, version) = (text_of(package, "name"), text_of(package, "version"));
         kept.contains(&format!("{} {}", name.unwrap_or_default(), version.unwrap_or_default()))
     });
+    // Where there is one version of a package, cargo leaves it out, and would write the file anew.
+    let is_only = |name: &str| {
+        called.get(name).is_some_and(|all| all.iter().filter(|it| kept.contains(*it)).count() == 1)
+    };
+    let lists = packages.iter_mut().filter_map(|it| it.get_mut("dependencies")?.as_array_mut());
+    for need in lists.flat_map(|list| list.iter_mut()) {
+        let name = need.as_str().and_then(|it| it.split_once(' ')).map(|(name, _)| name.to_owned());
+        if let Some(name) = name.filter(|name| is_only(name)) {
+            let decor = need.decor().clone();
+            *need = name.into();
+            *need.decor_mut() = decor;
+        }
+    }
     Ok(doc.to_string())
 }
 
@@ -180,5 +193,6 @@ mod tests {
             })
             .collect();
         assert_eq!(names, ["kit 0.1.0", "lesson-01-x 0.1.0", "nix 0.31.0", "ring 1.0.0"]);
+        assert_eq!(made["package"][0]["dependencies"][0].as_str(), Some("nix"));
     }
 }

@@ -685,7 +685,8 @@ impl Peer {
     }
 
     fn reply(&mut self, seq: u16, text: &[u8], how: Answer, tracer: &mut Tracer) -> Option<String> {
-        let id = if how == Answer::Stranger { !self.asked_by } else { self.asked_by };
+        let is_stranger = how == Answer::Stranger;
+        let id = if is_stranger { self.asked_by.wrapping_add(1) } else { self.asked_by };
         let kind = Icmpv4Type::EchoReply(IcmpEchoHeader { id, seq });
         let mut header = Icmpv4Header::with_checksum(kind, text);
         if how == Answer::Damaged {

@@ -49,8 +49,8 @@ pub fn run(chapters: &[Chapter]) -> Vec<String> {
     let lab = || {
         let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
         lab.stdin(Stdio::null()).env_remove("LAB_STATE").env("NO_COLOR", "1");
-        // What the lessons need is built once.
-        lab.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("book"));
+        // What the lessons need is built once for all tests of copies.
+        lab.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("learn"));
         lab
     };
     let doctor = lab().arg("doctor").current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();

@@ -1,6 +1,6 @@
 //! Makes the certificates of lesson 31 anew, in its folder.
 //!
-//! `cargo run -p lesson-31-tls --example certificates`
+//! `cargo run --manifest-path lessons/31-tls/authority/Cargo.toml --target-dir target/authority`
 //!
 //! An authority (`ca.pem`) signs for servers; each of their files holds a
 //! certificate and its key. They are Ed25519's, whose signatures have always
@@ -18,7 +18,7 @@ use rcgen::{
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("certificates");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../certificates");
     let (known, unknown) = (authority("socket-lab")?, authority("somebody")?);
     fs::write(folder.join("ca.pem"), &known.0)?;
     for (file, name, until, (_, issuer)) in [

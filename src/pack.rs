@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 #[derive(RustEmbed)]
 #[folder = "lessons/"]
 #[exclude = "*.snap"]
+#[exclude = "*.snap.new"]
 #[exclude = "*/picture*.svg"]
 #[exclude = "*/recording*.json"]
 #[exclude = "*.lab-new"]

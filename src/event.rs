@@ -88,7 +88,7 @@ impl Recording {
         bare.frames.clear();
         for event in &mut bare.events {
             (event.at, event.pid, event.tid) = (0, 0, 0);
-            event.args.iter_mut().for_each(|arg| arg.value.forget_users());
+            event.args.iter_mut().for_each(|arg| arg.value.change(&mut Value::forget_user));
         }
         bare.number_autobound();
         for (packet, of) in bare.packets.iter_mut().zip(&self.packets) {
@@ -111,7 +111,8 @@ impl Recording {
         let bound = binds.flat_map(|bind| &bind.args).flat_map(|arg| arg.value.addresses());
         let chosen: BTreeSet<String> = bound.map(SockAddr::to_string).collect();
         let mut numbers = BTreeMap::new();
-        let mut number = |addr: &mut SockAddr| {
+        let mut number = |value: &mut Value| {
+            let Value::Addr(addr) = value else { return };
             if addr.may_be_autobound() && !chosen.contains(&addr.to_string()) {
                 let next = numbers.len();
                 let number = *numbers.entry(addr.to_string()).or_insert(next);
@@ -119,7 +120,7 @@ impl Recording {
             }
         };
         for arg in self.events.iter_mut().flat_map(|event| &mut event.args) {
-            arg.value.change_addresses(&mut number);
+            arg.value.change(&mut number);
         }
     }
 
@@ -366,17 +367,11 @@ pub enum Value {
 }
 
 impl Value {
-    /// Blanks the user and the group in a process's credentials.
-    fn forget_users(&mut self) {
-        match self {
-            Value::Struct { fields } => {
-                fields.iter_mut().for_each(|field| match field.name.as_ref() {
-                    "uid" | "gid" => field.value = Value::Opaque,
-                    _ => field.value.forget_users(),
-                })
-            }
-            Value::List { items } => items.iter_mut().for_each(Value::forget_users),
-            _ => {}
+    /// Blanks the user and the group if these are a process's credentials.
+    fn forget_user(&mut self) {
+        let Value::Struct { fields } = self else { return };
+        for field in fields.iter_mut().filter(|field| matches!(&*field.name, "uid" | "gid")) {
+            field.value = Value::Opaque;
         }
     }
 
@@ -402,13 +397,12 @@ impl Value {
         })
     }
 
-    fn change_addresses(&mut self, change: &mut impl FnMut(&mut SockAddr)) {
+    /// Changes the value itself, then every value within what it has become.
+    fn change(&mut self, how: &mut impl FnMut(&mut Value)) {
+        how(self);
         match self {
-            Value::Addr(addr) => change(addr),
-            Value::List { items } => items.iter_mut().for_each(|it| it.change_addresses(change)),
-            Value::Struct { fields } => {
-                fields.iter_mut().for_each(|field| field.value.change_addresses(change));
-            }
+            Value::List { items } => items.iter_mut().for_each(|it| it.change(how)),
+            Value::Struct { fields } => fields.iter_mut().for_each(|it| it.value.change(how)),
             _ => {}
         }
     }
@@ -549,6 +543,12 @@ impl SockAddr {
     }
 }
 
+/// Whether an address is no single socket's: a group, everybody, or everybody of the only network that a run has.
+pub fn is_many(ip: IpAddr) -> bool {
+    const LOOPBACK: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
+    ip.is_multicast() || ip == Ipv4Addr::BROADCAST || ip == LOOPBACK
+}
+
 impl fmt::Display for SockAddr {
     /// As people write addresses: `127.0.0.1:9999`, `[::1]:80`, `/run/x`, `@abstract`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -675,6 +675,11 @@ impl What {
             What::EchoReply => "echo reply",
             What::Unreachable => "unreachable",
         }
+    }
+
+    /// Whether it belongs to a ping: the question or the answer.
+    pub fn is_echo(self) -> bool {
+        matches!(self, What::Echo | What::EchoReply)
     }
 }
 

@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub use self::masks::Masks;
 pub use self::names::{Names, socket_names};
 pub use self::noise::{Noise, will_be_noise};
-use self::say::{Carries, Speaker, about};
+use self::say::{Speaker, about};
 pub use self::wire::{Arrow, Change, Holder, Key, Point, SocketLine};
 use crate::event::{
     Bytes, Ending, Event, Isolation, Party, Reason, Recording, Schedule, SocketId, Value, Zombie,
@@ -79,12 +79,7 @@ impl Timeline {
 
     /// A row as its call stood before it was made: with what it is given, and without all that it brought.
     pub fn unmade(&self, recording: &Recording, row: &Row) -> Row {
-        let mut speaker = Speaker {
-            names: &self.names,
-            masks: self.masks.clone(),
-            watched: Vec::new(),
-            carries: Carries::Data,
-        };
+        let mut speaker = Speaker::new(&self.names, self.masks.clone());
         let at = recording.events.binary_search_by_key(&row.seq, |event| event.seq).ok();
         let event = at.and_then(|at| recording.events.get(at));
         Row {
@@ -276,12 +271,7 @@ pub fn timeline(recording: &Recording) -> Timeline {
     events.sort_by_key(|event| event.seq);
     let names = socket_names(recording);
     let noise = noise::noise(&recording.events, &names);
-    let mut speaker = Speaker {
-        names: &names,
-        masks: Masks::of(recording),
-        watched: Vec::new(),
-        carries: Carries::Data,
-    };
+    let mut speaker = Speaker::new(&names, Masks::of(recording));
 
     let mut rows: Vec<Row> = Vec::new();
     let mut began: HashMap<u64, usize> = HashMap::new();
@@ -596,8 +586,7 @@ fn finish(recording: &Recording, rows: &[Row], speaker: &mut Speaker<'_>) -> Fin
 
 /// One event in the notation's pieces as far as it can be told while a run goes on: without masks.
 pub fn said(event: &Event, names: &Names) -> (Vec<Piece>, Option<Answer>) {
-    let mut speaker =
-        Speaker { names, masks: Masks::default(), watched: Vec::new(), carries: Carries::Data };
+    let mut speaker = Speaker::new(names, Masks::default());
     (speaker.arguments(event, true), speaker.answer(event))
 }
 

@@ -92,6 +92,12 @@ pub(super) enum Carries {
     Icmp { with_checksum: bool },
 }
 
+impl<'a> Speaker<'a> {
+    pub fn new(names: &'a Names, masks: Masks) -> Speaker<'a> {
+        Speaker { names, masks, watched: Vec::new(), carries: Carries::Data }
+    }
+}
+
 impl Speaker<'_> {
     /// The arguments as they are shown: of a call that is `done`, or of one that only waits so far.
     pub fn arguments(&mut self, event: &Event, done: bool) -> Vec<Piece> {
@@ -803,13 +809,7 @@ mod tests {
 
     fn shown(data: &[u8]) -> String {
         let names = Names::new();
-        let mut speaker = Speaker {
-            names: &names,
-            masks: Masks::default(),
-            watched: Vec::new(),
-            carries: Carries::Data,
-        };
-        speaker.data(&Bytes::new(data))
+        Speaker::new(&names, Masks::default()).data(&Bytes::new(data))
     }
 
     #[test]

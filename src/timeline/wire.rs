@@ -5,12 +5,12 @@
 //! name that it will have; one that nobody ever accepts bears the address of whoever asked for it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::{Names, Row, RowKind, Speaker};
 use crate::event::{
     Cause, Event, MUCH, NAME_SERVER, Packet, Recording, SockAddr, SocketId, SocketState, TOO_MUCH,
-    What,
+    What, is_many,
 };
 
 /// The calls that send what they are given.
@@ -531,16 +531,13 @@ impl<'a> Ends<'a> {
         // An answer of the kernel's comes in the other end's call.
         let of = cause.role.as_deref().filter(|_| *what == What::Datagram);
         let hearers = self.hearers(packet);
-        let (from, targets) = match what {
-            What::Echo | What::EchoReply => self.ends_of_echo(packet),
-            _ if hearers.is_empty() => (
-                self.object(protocol, cause.after, (source, target), of),
-                vec![self.object(protocol, cause.after, (target, source), None)],
-            ),
-            _ => (
-                self.object(protocol, cause.after, (source, target), of),
-                hearers.into_iter().map(Some).collect(),
-            ),
+        let object = |ends, of| self.object(protocol, cause.after, ends, of);
+        let (from, targets) = if what.is_echo() {
+            self.ends_of_echo(packet)
+        } else if hearers.is_empty() {
+            (object((source, target), of), vec![object((target, source), None)])
+        } else {
+            (object((source, target), of), hearers.into_iter().map(Some).collect())
         };
         let len = if self.recording.is_much(packet) { TOO_MUCH } else { *len };
         let arrow = |to: Option<SocketId>| Arrow {
@@ -591,18 +588,13 @@ fn protocol_of(what: What) -> &'static str {
     }
 }
 
-/// Whether an address is no single socket's: a group, everybody, or everybody of the only network that a run has.
-fn is_many(ip: IpAddr) -> bool {
-    const LOOPBACK: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
-    ip.is_multicast() || ip == Ipv4Addr::BROADCAST || ip == LOOPBACK
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::sample::{Sample, arg, fd};
     use super::super::timeline;
     use super::*;
     use crate::event::Look;
+    use std::net::Ipv4Addr;
 
     const ANY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
     const HOME: Ipv4Addr = Ipv4Addr::LOCALHOST;

@@ -18,7 +18,7 @@ use nix::errno::Errno;
 
 use crate::decode;
 use crate::decode::icmp::{ECHO, Icmp, forget_identification, icmp};
-use crate::event::{Arg, Bytes, SockAddr, Value};
+use crate::event::{Arg, Bytes, SockAddr, Value, is_many};
 use crate::scenario::{Action, Answer, Expected, Pieces, Script, Step, Want, texts};
 use crate::tracer::{Act, Tracer};
 
@@ -322,7 +322,7 @@ impl Peer {
         let Some(raw) = RawAddr::of(&to) else {
             return Progress::Done(Some("no such address".into()));
         };
-        let socket = match self.talk.take().map_or_else(|| self.open_to_talk(tracer), Ok) {
+        let socket = match self.for_talk(tracer) {
             Ok(socket) => socket,
             Err(errno) => return Progress::Done(Some(failure(errno))),
         };
@@ -374,7 +374,7 @@ impl Peer {
 
     fn bind(&mut self, addr: &SockAddr, tracer: &mut Tracer) -> Option<String> {
         let Some(raw) = RawAddr::of(addr) else { return Some("no such address".into()) };
-        let socket = match self.talk.take().map_or_else(|| self.open(tracer), Ok) {
+        let socket = match self.for_use(tracer) {
             Ok(socket) => socket,
             Err(errno) => return Some(failure(errno)),
         };
@@ -400,7 +400,7 @@ impl Peer {
     }
 
     fn join(&mut self, group: Ipv4Addr, tracer: &mut Tracer) -> Option<String> {
-        let socket = match self.talk.take().map_or_else(|| self.open(tracer), Ok) {
+        let socket = match self.for_use(tracer) {
             Ok(socket) => socket,
             Err(errno) => return Some(failure(errno)),
         };
@@ -585,13 +585,10 @@ impl Peer {
         let Some(raw) = RawAddr::of(&to) else {
             return Some("the last datagram had no sender's address to answer to".into());
         };
-        if self.talk.is_none() {
-            match self.open_to_talk(tracer) {
-                Ok(socket) => self.talk = Some(socket),
-                Err(errno) => return Some(failure(errno)),
-            }
-        }
-        let talk = self.talk.as_ref()?;
+        let talk = match self.for_talk(tracer) {
+            Ok(socket) => self.talk.insert(socket),
+            Err(errno) => return Some(failure(errno)),
+        };
         // SAFETY: the kernel reads the text and the address, of the lengths given.
         let sent = unsafe {
             let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
@@ -708,15 +705,11 @@ impl Peer {
     ) -> Option<String> {
         match &step.does {
             Action::Recv(expected) => self.received(expected, under_way, tracer),
-            Action::RecvFrom(_) => {
+            does @ (Action::RecvFrom(_) | Action::Echo { .. }) => {
                 let inode = self.talk.as_ref()?.inode;
                 tracer.peer_acted(self.act("recvfrom", inode, Vec::new(), Err(Errno::EAGAIN)));
-                Some("no datagram came".into())
-            }
-            Action::Echo { .. } => {
-                let inode = self.talk.as_ref()?.inode;
-                tracer.peer_acted(self.act("recvfrom", inode, Vec::new(), Err(Errno::EAGAIN)));
-                Some("no echo came".into())
+                let what = if matches!(does, Action::Echo { .. }) { "echo" } else { "datagram" };
+                Some(format!("no {what} came"))
             }
             Action::Accept => {
                 let inode = self.listener.as_ref()?.inode;
@@ -830,8 +823,16 @@ impl Peer {
         Ok(Socket { fd, inode })
     }
 
-    /// Such a socket with an address to which an answer can go, where the kernel gives it none by itself.
-    fn open_to_talk(&self, tracer: &mut Tracer) -> Result<Socket, Errno> {
+    /// The socket at hand, or a new one.
+    fn for_use(&mut self, tracer: &mut Tracer) -> Result<Socket, Errno> {
+        self.talk.take().map_or_else(|| self.open(tracer), Ok)
+    }
+
+    /// The socket at hand, or a new one with an address to which an answer can go, where the kernel gives it none by itself.
+    fn for_talk(&mut self, tracer: &mut Tracer) -> Result<Socket, Errno> {
+        if let Some(socket) = self.talk.take() {
+            return Ok(socket);
+        }
         let socket = self.open(tracer)?;
         if self.domain == libc::AF_UNIX && self.type_ == libc::SOCK_DGRAM {
             // One that the kernel chose would be another in every run.
@@ -934,9 +935,7 @@ fn drop_all(fd: &OwnedFd) -> Result<(), Errno> {
 
 /// Whether who is bound there hears what is sent to more than one: a group's address, everybody's, or any.
 fn hears_many(addr: &SockAddr) -> bool {
-    const EVERYBODY: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
-    matches!(addr, SockAddr::Inet { ip, .. }
-        if ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() || *ip == EVERYBODY)
+    matches!(addr, SockAddr::Inet { ip, .. } if ip.is_unspecified() || is_many((*ip).into()))
 }
 
 fn inode(fd: &OwnedFd) -> u64 {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::event::{SocketId, What};
+use crate::event::SocketId;
 use crate::timeline::{Arrow, Point, Row, RowKind, Timeline};
 
 /// A role, or those that are nobody: some lanes, with room beside them.
@@ -104,9 +104,8 @@ impl Lanes {
 /// Whether all that leaves for no role, or comes from none, are echos and the kernel's replies to them.
 fn answered_by_kernel(timeline: &Timeline) -> bool {
     let arrows = || timeline.rows.iter().flat_map(|row| &row.arrows);
-    let is_echo = |it: &Arrow| matches!(it.what, What::Echo | What::EchoReply);
     let has_roles = |it: &Arrow| it.from.role.is_some() && it.to.role.is_some();
-    arrows().any(is_echo) && arrows().all(|it| is_echo(it) || has_roles(it))
+    arrows().any(|it| it.what.is_echo()) && arrows().all(|it| it.what.is_echo() || has_roles(it))
 }
 
 /// Remembers which thread waits for a socket, and which had to do with it last: what is sent to it goes to that lane.

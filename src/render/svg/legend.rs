@@ -64,7 +64,7 @@ impl Sign {
                 flies(|what| matches!(what, What::Syn | What::SynAck | What::Data | What::Fin))
             }
             Sign::Datagram => flies(|what| what == What::Datagram),
-            Sign::Echo => flies(|what| matches!(what, What::Echo | What::EchoReply)),
+            Sign::Echo => flies(What::is_echo),
             Sign::Reset => flies(|what| matches!(what, What::Rst | What::Unreachable)),
             Sign::Owned => held(Holder::Process),
             Sign::Queued => held(Holder::Queue),

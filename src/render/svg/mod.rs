@@ -393,7 +393,7 @@ impl<'a> Page<'a> {
         self.canvas.open("g", &[("class", &class), ("data-step", &line.row.step)]);
         let named = |point: &crate::timeline::Point| match &point.role {
             Some(role) => format!("{role}: {}", point.name),
-            None if matches!(arrow.what, What::Echo | What::EchoReply) => {
+            None if arrow.what.is_echo() => {
                 format!("the kernel: {}", point.name)
             }
             None => format!("nobody: {}", point.name),

@@ -15,7 +15,7 @@ use super::Outcome;
 use super::home::Home;
 use super::output::{self, ColorChoice, Linked, Progress, to_stdout};
 use super::predictor::Predictor;
-use super::target::{Target, jobs};
+use super::target::{Target, jobs, play_others};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -168,7 +168,7 @@ impl Check {
             name => check.weathers = vec![name.parse::<Weather>()?],
         }
         let whole = check.is_whole(lesson) && self.weather == "all";
-        self.target.play_others(&mut check, (catalogue, lesson), color)?;
+        play_others(&mut check, (catalogue, lesson), color)?;
         match self.target.play_by(
             &mut check,
             &foreign,

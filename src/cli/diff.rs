@@ -1,6 +1,6 @@
 //! `lab diff LESSON`: your run against the demo's, in the demo's scene: where do they part first?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::Outcome;
 use super::home::{Home, PackOption};
 use super::output::{self, ColorChoice, Linked, say, to_stdout};
 use super::run::{build, build_shipped, demo_run, parts};
-use super::target::words;
+use super::target::{Foreign, by_role, words};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -64,9 +64,6 @@ enum Format {
 /// Real time after which a run is ended: only a program that computes gets there.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A command for each role that is not the demo's.
-type Commands = BTreeMap<String, Vec<String>>;
-
 impl Diff {
     pub fn go(&self, color: ColorChoice) -> Result<Outcome> {
         let home = Home::open(self.pack.pack.as_deref())?;
@@ -82,7 +79,7 @@ impl Diff {
         }
         // What yours is held against is as it is shipped, whatever was made of it.
         let binary = build_shipped(root, &lesson, demo.program.as_ref(), color)?;
-        let by = |binary: String| -> Commands {
+        let by = |binary: String| -> Foreign {
             graded.iter().map(|role| (role.clone(), vec![binary.clone(), role.clone()])).collect()
         };
         let yours = match foreign.is_empty() {
@@ -167,7 +164,7 @@ impl Diff {
     }
 
     /// The commands of `--bin` and `--role`.
-    fn foreign(&self, lesson: &Lesson, demo: &Demo) -> Result<Commands> {
+    fn foreign(&self, lesson: &Lesson, demo: &Demo) -> Result<Foreign> {
         if let Some(command) = &self.bin {
             let command = words("--bin", command, command)?;
             let roles = graded(lesson, demo);
@@ -176,26 +173,15 @@ impl Diff {
             }
             return Ok(roles.into_iter().map(|role| (role, command.clone())).collect());
         }
-        let mut commands = Commands::new();
-        for role in &self.role {
-            let wrong = |why: String| Error::Usage {
-                why: format!("`--role {role}`: {why}"),
-                next: format!("lab diff {} --bin CMD", lesson.number),
-            };
-            let (name, command) =
-                role.split_once('=').ok_or_else(|| wrong("there is no `=`".into()))?;
-            if demo.roles.iter().all(|it| it.name.as_ref() != name) {
-                let names: Vec<&str> =
-                    demo.roles.iter().map(|it| it.name.as_ref().as_str()).collect();
-                let all = format!(", only {}", names.join(", "));
-                let meant = Some(did_you_mean(name, names)).filter(|it| !it.is_empty());
-                return Err(wrong(format!("there is no role `{name}`{}", meant.unwrap_or(all))));
+        by_role(&self.role, &format!("lab diff {} --bin CMD", lesson.number), |name| {
+            let names = || demo.roles.iter().map(|role| role.name.as_ref().as_str());
+            if names().any(|it| it == name) {
+                return Ok(());
             }
-            if commands.insert(name.to_owned(), words("--role", role, command)?).is_some() {
-                return Err(wrong(format!("`{name}` is given twice")));
-            }
-        }
-        Ok(commands)
+            let all = format!(", only {}", names().collect::<Vec<_>>().join(", "));
+            let meant = Some(did_you_mean(name, names())).filter(|it| !it.is_empty());
+            Err(format!("there is no role `{name}`{}", meant.unwrap_or(all)))
+        })
     }
 
     /// The file of the solution to compare with; none: the demo.
@@ -248,7 +234,7 @@ fn play(
     lesson: &Lesson,
     demo: &Demo,
     binary: &str,
-    commands: &Commands,
+    commands: &Foreign,
     source: Option<&Path>,
 ) -> Result<Recording> {
     let mut roles = parts(demo, binary);

@@ -13,7 +13,7 @@ use crate::render::verdict;
 use super::Outcome;
 use super::home::Home;
 use super::output::{ColorChoice, Linked, Progress};
-use super::target::{Target, jobs, wants_prediction};
+use super::target::{Target, jobs, play_others, wants_prediction};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -86,7 +86,7 @@ impl Explore {
             check.replay.push_str(&format!(" --program {}", shell_words::quote(file)));
         }
         let of = (&home.catalogue, &lesson, file);
-        self.target.play_others(&mut check, (&home.catalogue, &lesson), color)?;
+        play_others(&mut check, (&home.catalogue, &lesson), color)?;
         self.target.play_by(&mut check, &foreign, self.seed, of, color)?;
         check.jobs = jobs(self.jobs);
         let linked = Linked::new(&home.catalogue, color);

@@ -42,16 +42,6 @@ impl Target {
         Ok((check, foreign))
     }
 
-    /// Builds the lesson's own programs that play with the one under test, as they are shipped.
-    pub fn play_others(
-        &self,
-        check: &mut Check,
-        (catalogue, lesson): (&Catalogue, &Lesson),
-        color: ColorChoice,
-    ) -> Result<()> {
-        check.play_others_by(|file| build_shipped(catalogue.root(), lesson, file, color))
-    }
-
     /// Has it played by the program, which by default chooses the seed: the one that is named, or the lesson's of this file,
     /// which is built.
     pub fn play_by(
@@ -100,28 +90,14 @@ impl Target {
             let command = words("--bin", command, command)?;
             return Ok(check.roles().map(|role| (role.to_owned(), command.clone())).collect());
         }
-        let mut commands = BTreeMap::new();
-        for role in &self.role {
-            let wrong = |why: String| Error::Usage {
-                why: format!("`--role {role}`: {why}"),
-                next: format!("lab check {} --bin CMD", lesson.number),
-            };
-            let (name, command) =
-                role.split_once('=').ok_or_else(|| wrong("there is no `=`".into()))?;
-            if !check.roles().any(|graded| graded == name) {
-                let graded: Vec<String> = check.roles().map(|it| format!("`{it}`")).collect();
-                return Err(wrong(format!(
-                    "lesson {} grades {}, and plays all others itself",
-                    lesson.name,
-                    graded.join(" and ")
-                )));
+        by_role(&self.role, &format!("lab check {} --bin CMD", lesson.number), |name| {
+            if check.roles().any(|graded| graded == name) {
+                return Ok(());
             }
-            let command = words("--role", role, command)?;
-            if commands.insert(name.to_owned(), command).is_some() {
-                return Err(wrong(format!("`{name}` is given twice")));
-            }
-        }
-        Ok(commands)
+            let graded: Vec<String> = check.roles().map(|it| format!("`{it}`")).collect();
+            let graded = graded.join(" and ");
+            Err(format!("lesson {} grades {graded}, and plays all others itself", lesson.name))
+        })
     }
 
     /// Leaves of all scenarios those that are asked for, and for which there is a program.
@@ -170,6 +146,37 @@ pub fn wants_prediction(lesson: &Lesson) -> Error {
         why: format!("lesson {} asks for a prediction, not for a program", lesson.name),
         next: format!("lab check {}", lesson.number),
     }
+}
+
+/// Builds the lesson's own programs that play with the one under test, as they are shipped.
+pub fn play_others(
+    check: &mut Check,
+    (catalogue, lesson): (&Catalogue, &Lesson),
+    color: ColorChoice,
+) -> Result<()> {
+    check.play_others_by(|file| build_shipped(catalogue.root(), lesson, file, color))
+}
+
+/// The commands of each `--role NAME=CMD`, by the name, of which `known` says what is wrong with it.
+pub fn by_role(
+    options: &[String],
+    next: &str,
+    known: impl Fn(&str) -> std::result::Result<(), String>,
+) -> Result<Foreign> {
+    let mut commands = Foreign::new();
+    for option in options {
+        let wrong = |why: String| Error::Usage {
+            why: format!("`--role {option}`: {why}"),
+            next: next.to_owned(),
+        };
+        let (name, command) =
+            option.split_once('=').ok_or_else(|| wrong("there is no `=`".into()))?;
+        known(name).map_err(wrong)?;
+        if commands.insert(name.to_owned(), words("--role", option, command)?).is_some() {
+            return Err(wrong(format!("`{name}` is given twice")));
+        }
+    }
+    Ok(commands)
 }
 
 /// A command as a shell splits it; no shell runs it.

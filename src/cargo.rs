@@ -213,10 +213,7 @@ impl Environment {
         let standing: Vec<Option<PathBuf>> = programs.iter().map(|it| self.standing(it)).collect();
         let pairs = programs.iter().zip(&standing);
         let stale: Vec<&Program> = pairs.filter(|(_, it)| it.is_none()).map(|it| it.0).collect();
-        let mut made = match stale.first() {
-            Some(first) => self.make(first, &stale, color)?.into_iter(),
-            None => Vec::new().into_iter(),
-        };
+        let mut made = self.make(&stale, color)?.into_iter();
         Ok(standing.into_iter().filter_map(|path| path.or_else(|| made.next())).collect())
     }
 
@@ -232,7 +229,8 @@ impl Environment {
     }
 
     /// Has cargo build programs, all of the first one's package, and stamps them.
-    fn make(&self, first: &Program, programs: &[&Program], color: Color) -> Result<Vec<PathBuf>> {
+    fn make(&self, programs: &[&Program], color: Color) -> Result<Vec<PathBuf>> {
+        let Some(first) = programs.first() else { return Ok(Vec::new()) };
         let started = SystemTime::now();
         let messages = self.run_cargo(first, programs, color)?;
         let made = programs.iter().map(|program| {

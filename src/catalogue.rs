@@ -547,22 +547,31 @@ impl Lesson {
         })
     }
 
+    /// A scenario in which nothing is done yet, in the world that all of the lesson's programs live in.
+    fn world(&self) -> scenario::Written {
+        scenario::Written {
+            names: self.names.as_ref().map(|names| names.as_ref().clone()),
+            network: self.network.as_ref().map(|network| network.as_ref().clone()),
+            icmp: self.icmp,
+            ..Default::default()
+        }
+    }
+
     /// What the world does while the demo plays; of the plain demo, if anything.
     pub fn demo_plan(&self, demo: &Demo) -> Result<Option<Plan>> {
-        let has_world = self.names.is_some() || self.network.is_some() || self.icmp;
-        if demo.steps.is_empty() && demo.variant.is_none() && !has_world {
+        let world = self.world();
+        if demo.steps.is_empty() && demo.variant.is_none() && world == Default::default() {
             return Ok(None);
         }
-        let name = demo.variant.as_ref().map_or("demo", |name| name.as_ref());
-        let steps: Vec<String> = demo.steps.iter().map(|step| step.as_ref().clone()).collect();
-        let names = self.names.as_ref().map(|names| names.as_ref().clone());
-        let network = self.network.as_ref().map(|network| network.as_ref().clone());
-        let (name, icmp) = (name.into(), self.icmp);
-        let written = scenario::Written { name, steps, names, network, icmp, ..Default::default() };
-        let plan = Plan::read(written).map_err(|(place, error)| match place {
-            Place::Step(at) => self.error_at(&demo.steps[at], step_error(&error)),
-            Place::Clients | Place::Checkpoint(_) => error,
-        })?;
+        let name = demo.variant.as_ref().map_or("demo", |name| name.as_ref()).to_owned();
+        let steps = demo.steps.iter().map(|step| step.as_ref().clone()).collect();
+        let plan =
+            Plan::read(scenario::Written { name, steps, ..world }).map_err(|(place, error)| {
+                match place {
+                    Place::Step(at) => self.error_at(&demo.steps[at], step_error(&error)),
+                    Place::Clients | Place::Checkpoint(_) => error,
+                }
+            })?;
         if let Some((at, name)) = plan.starts().next() {
             let why =
                 format!("`{name}` is started by a step; in a demo it is a [[role]] with `after`");
@@ -649,9 +658,6 @@ impl Lesson {
                 Count::Range(range) => range.clone(),
             }),
             steps: scenario.steps.iter().map(|step| step.as_ref().clone()).collect(),
-            names: self.names.as_ref().map(|names| names.as_ref().clone()),
-            icmp: self.icmp,
-            network: self.network.as_ref().map(|network| network.as_ref().clone()),
             at: scenario
                 .at
                 .iter()
@@ -662,6 +668,7 @@ impl Lesson {
                     waits: text(&point.waits),
                 })
                 .collect(),
+            ..self.world()
         };
         Plan::read(written).map_err(|(place, error)| {
             let why = error.to_string();

@@ -1120,9 +1120,12 @@ fn nothing_in_clear(run: &Run<'_>) -> Option<Found> {
         found.absent = true;
         return Some(found);
     }
+    let longest = lines.iter().map(|line| line.len()).max().unwrap_or(0);
     for (id, name) in run.own_sockets() {
         let mut sent = Vec::new();
         for event in run.about(id).filter(|it| Class::Send.members().contains(&it.call.as_ref())) {
+            // A line may end in this call that others began.
+            sent.drain(..sent.len().saturating_sub(longest));
             sent.extend(event.bytes.iter().flat_map(|bytes| &bytes.data).copied());
             let holds = |line: &&&str| sent.windows(line.len()).any(|part| part == line.as_bytes());
             if let Some(line) = lines.iter().find(holds) {
@@ -1234,11 +1237,10 @@ fn threads_end(run: &Run<'_>) -> Option<Found> {
     let row = run.row_of(seq);
     let step =
         run.timeline.step_of(seq).map(|step| format!(", of step {step},")).unwrap_or_default();
-    let (what, number, its): (_, _, fn(&Row) -> u32) = match made {
-        Made::Thread(number) => ("thread", number, |row| row.thread),
-        Made::Process(number) => ("process", number, |row| row.process),
+    let (what, all, number, its): (_, _, _, fn(&Row) -> u32) = match made {
+        Made::Thread(number) => ("thread", "threads", number, |row| row.thread),
+        Made::Process(number) => ("process", "processes", number, |row| row.process),
     };
-    let all = if what == "thread" { "threads" } else { "processes" };
     let did = format!(
         "{served} connections were accepted, and at the end {} {all} made for them were still there: {what} {number}{step} is one",
         left.len()

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value as Json;
 
+use socket_lab::cargo::{self, Color, Program};
 use socket_lab::catalogue::{Catalogue, Lesson};
 
 fn root() -> &'static Path {
@@ -33,15 +34,11 @@ fn lessons() -> Vec<Lesson> {
 
 /// One of a lesson's programs as it plays a role, in place of the exercise.
 fn played(lesson: &Lesson, file: &str) -> String {
-    let bin = lesson.bin(file);
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", &lesson.package(), "--bin", &bin])
-        .current_dir(root())
-        .status();
-    assert!(built.expect("cargo starts").success(), "{bin}");
-    let folder = Path::new(env!("CARGO_BIN_EXE_lab")).parent().unwrap();
+    let (package, bin) = (lesson.package(), lesson.bin(file));
+    let program = Program { root: root(), package: &package, bin: &bin };
+    let built = cargo::build(&program, Color::Never).unwrap();
     let role = lesson.grades.as_ref().unwrap();
-    format!("{role}={} {role}", shell_words::quote(folder.join(bin).to_str().unwrap()))
+    format!("{role}={} {role}", shell_words::quote(built.to_str().unwrap()))
 }
 
 /// What `lab diff` says of one of a lesson's programs, and its exit status.

@@ -81,6 +81,12 @@ fn broken(lesson: &Json) -> Vec<&str> {
     rules
 }
 
+/// It fails by this rule before any other; or passes, where there is none.
+fn assert_breaks_first(rule: Option<&str>, lesson: &Json, status: i32, way: &str) {
+    assert_eq!(broken(lesson).first().copied(), rule, "{way}: {lesson:#}");
+    assert_eq!(status, i32::from(rule.is_some()), "{way}: {lesson:#}");
+}
+
 /// A C fixture with its argument, as a command.
 fn c(name: &str, argument: &str) -> Option<String> {
     Some(format!("{} {argument}", quoted(&fixtures::c(name)?)))
@@ -167,8 +173,7 @@ fn programs_of_cpythons_sockets_pass_where_they_are_right_and_only_there() {
             skipped(&format!("lesson {lesson} in Python, {way}: see `lab doctor`"));
             continue;
         }
-        assert_eq!(status, i32::from(rule.is_some()), "{lesson} {way}: {told:#}");
-        assert_eq!(broken(&told).first().copied(), rule, "{lesson} {way}: {told:#}");
+        assert_breaks_first(rule, &told, status, way);
     }
 }
 
@@ -182,8 +187,7 @@ fn pythons_own_socketserver_passes_with_a_limit_to_its_waiting() {
     for (way, first) in ways {
         let Some(command) = python("socketservers", way) else { return };
         let (lesson, status) = checked("29", &command, &[]);
-        assert_eq!(status, i32::from(first.is_some()), "{way}: {lesson:#}");
-        assert_eq!(broken(&lesson).first().copied(), first, "{way}: {lesson:#}");
+        assert_breaks_first(first, &lesson, status, way);
     }
 }
 
@@ -200,8 +204,7 @@ fn a_client_over_tls_is_held_to_the_same_in_python() {
             return skipped("this Python has no ssl");
         }
         let (lesson, status) = checked("31", &command, &[]);
-        assert_eq!(status, i32::from(first.is_some()), "{way}: {lesson:#}");
-        assert_eq!(broken(&lesson).first().copied(), first, "{way}: {lesson:#}");
+        assert_breaks_first(first, &lesson, status, way);
     }
 }
 

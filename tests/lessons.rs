@@ -340,8 +340,8 @@ fn demos() -> Vec<Demo> {
         };
         lesson.demos.iter().map(demo).collect()
     };
-    let plays = |demo: &Demo| *IS_ISOLATED || !needs_its_own(demo);
-    lessons.iter().flat_map(of_lesson).filter(plays).collect()
+    let plays = |lesson: &&Lesson| *IS_ISOLATED || !needs_its_own(lesson);
+    lessons.iter().filter(plays).flat_map(of_lesson).collect()
 }
 
 /// Whether runs have namespaces of their own here.
@@ -350,13 +350,11 @@ static IS_ISOLATED: LazyLock<bool> = LazyLock::new(|| {
     play(&first).isolation.lacking.is_empty()
 });
 
-/// Names that lead nowhere else; a port on which no connection of the run before is still in TIME-WAIT; a wire on which
-/// the lab sees when nothing is under way any more, and so how full a buffer is; a network in which anybody may ping.
-fn needs_its_own(demo: &Demo) -> bool {
-    let needs = ["15-names", "17-options", "20-all-of-it", "27-ping", "28-netlink"]
-        .contains(&demo.lesson.as_str());
+/// Whether it is refused where runs have none of what is the machine's.
+fn needs_its_own(lesson: &Lesson) -> bool {
+    let needs = lesson.names.is_some() || lesson.network.is_some() || lesson.icmp;
     if needs {
-        skipped(&format!("{demo}: it needs a network and names of its own"));
+        skipped(&format!("{}: it needs a network and names of its own", lesson.name));
     }
     needs
 }

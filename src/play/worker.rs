@@ -135,10 +135,7 @@ fn network_of_its_own(request: &Request, entered: &sandbox::Entered) -> nix::Res
     if let Some(icmp) = scene.plan.icmp() {
         sandbox::allow_icmp(entered, icmp == Icmp::AnsweredByTheKernel)?;
     }
-    match scene.plan.links(scene.seed).as_slice() {
-        [] => Ok(()),
-        links => sandbox::own_links(entered, links),
-    }
+    scene.plan.links(scene.seed).map_or(Ok(()), |links| sandbox::own_links(entered, &links))
 }
 
 /// What the lab still says after its request: whose turn it is, where that is chosen.

@@ -344,10 +344,9 @@ impl Plan {
         self.written.icmp.then_some(answered_by)
     }
 
-    /// The names of the interfaces that the run has to itself, by `seed`; likewise.
-    pub fn links(&self, seed: u64) -> Vec<String> {
-        let network = self.written.network.as_ref();
-        network.and_then(|network| network.links(seed).ok()).unwrap_or_default()
+    /// The names of the interfaces in the network that the run must have to itself, by `seed`, if it must; likewise.
+    pub fn links(&self, seed: u64) -> Option<Vec<String>> {
+        self.written.network.as_ref()?.links(seed).ok()
     }
 
     /// The address families that the run's kernel is not to know; likewise.

@@ -565,13 +565,11 @@ impl Lesson {
         }
         let name = demo.variant.as_ref().map_or("demo", |name| name.as_ref()).to_owned();
         let steps = demo.steps.iter().map(|step| step.as_ref().clone()).collect();
-        let plan =
-            Plan::read(scenario::Written { name, steps, ..world }).map_err(|(place, error)| {
-                match place {
-                    Place::Step(at) => self.error_at(&demo.steps[at], step_error(&error)),
-                    Place::Clients | Place::Checkpoint(_) => error,
-                }
-            })?;
+        let written = scenario::Written { name, steps, ..world };
+        let plan = Plan::read(written).map_err(|(place, error)| match place {
+            Place::Step(at) => self.error_at(&demo.steps[at], step_error(&error)),
+            Place::Clients | Place::Checkpoint(_) => error,
+        })?;
         if let Some((at, name)) = plan.starts().next() {
             let why =
                 format!("`{name}` is started by a step; in a demo it is a [[role]] with `after`");

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, clone};
 
 /// The longest answer, in bytes: what a pipe takes whole (PIPE_BUF).
 const LONGEST: usize = 4096;
@@ -146,6 +147,20 @@ pub(crate) fn fork_for(work: impl FnOnce() -> i32) -> nix::Result<libc::pid_t> {
         }
         pid => Ok(pid),
     }
+}
+
+/// As [`fork_for`], and waits for it; but the child runs in our memory while we stand still (vfork(2)), which costs a tenth.
+/// For `work` that makes system calls and nothing else.
+pub(crate) fn borrow_for(mut work: impl FnMut() -> i32) -> nix::Result<i32> {
+    let mut stack = vec![0; 64 << 10];
+    let flags = CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;
+    let work = Box::new(|| {
+        no_core();
+        work() as isize
+    });
+    // SAFETY: it makes system calls on a stack of its own, and this thread goes on when it has ended.
+    let child = unsafe { clone(work, &mut stack, flags, Some(libc::SIGCHLD))? };
+    Ok(status_of(child.as_raw()))
 }
 
 /// Waits for a child to end; its exit status, or `EINTR` if a signal ended it.

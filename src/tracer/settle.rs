@@ -346,12 +346,25 @@ pub fn await_input(from: BorrowedFd<'_>) -> bool {
     found
 }
 
-/// A status then leaves its signal pending, for [`await_child_signal`].
+/// An end then leaves its signal pending, for [`await_child_signal`]. A stop sends none: that is a twentieth of what a stop
+/// costs, and wait4 hears of it all the same.
 pub fn block_child_signals() {
     // SAFETY: the set is initialised before use; the mask is that of the only thread.
     unsafe {
         let set = child_signal();
         libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+    }
+    signal_stops(false);
+}
+
+/// Whether a stop of a child sends SIGCHLD, as an end does in any case.
+fn signal_stops(wanted: bool) {
+    // SAFETY: the struct is ours, and no handler is set.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = libc::SIG_DFL;
+        action.sa_flags = if wanted { 0 } else { libc::SA_NOCLDSTOP };
+        libc::sigaction(libc::SIGCHLD, &action, std::ptr::null_mut());
     }
 }
 
@@ -368,6 +381,13 @@ fn child_signal() -> libc::sigset_t {
 /// Sleeps until a child's status may have changed, a signal comes, or `at_most` has passed; says whether it
 /// was not for the time.
 pub fn await_child_signal(at_most: Duration) -> bool {
+    signal_stops(true);
+    let came = stop::has_pending_stop_of_any() || await_pending_signal(at_most);
+    signal_stops(false);
+    came
+}
+
+fn await_pending_signal(at_most: Duration) -> bool {
     let set = child_signal();
     let time = libc::timespec {
         tv_sec: at_most.as_secs() as libc::time_t,

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use socket_lab::event::{Ending, Event, Party, Reason, Recording, Schedule, Step};
-use socket_lab::play::{Begin, Input, Part, Request, Scene};
+use socket_lab::play::{Begin, Input, Part, Request, Scene, Wanted};
 use socket_lab::scenario::{self, Plan, Written, WrittenCheckpoint};
 use socket_lab::timeline::timeline;
 use socket_lab::tracer::launch::Streams;
@@ -119,7 +119,7 @@ impl Run {
                 ..tracer::Settings::default()
             },
             sandbox: sandbox::Settings { confine: self.confine, ..sandbox::Settings::default() },
-            live: false,
+            wanted: Wanted::Recording,
             scenario: Some(Scene { plan: self.plan(), seed: self.seed }),
         };
         let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"))

@@ -13,7 +13,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use pcap_file::pcap::PcapReader;
 use socket_lab::catalogue::{Catalogue, Lesson};
 use socket_lab::event::{Recording, SocketState};
-use socket_lab::play::{Begin, Input, Part, Request};
+use socket_lab::play::{Begin, Input, Part, Request, Wanted};
 use socket_lab::render::json;
 use socket_lab::{sandbox, tracer};
 
@@ -193,7 +193,7 @@ impl Held {
             roles,
             tracer: tracer::Settings::default(),
             sandbox: sandbox::Settings::default(),
-            live: false,
+            wanted: Wanted::Recording,
             scenario: None,
         };
         let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"))

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use crate::error::Result;
 use crate::event::{Event, Reason, Recording, Schedule};
-use crate::play::{self, Audience, Part, Request};
+use crate::play::{self, Audience, Part, Request, Wanted};
 use crate::render::strace;
 use crate::tracer::launch::Streams;
 use crate::{sandbox, tracer};
@@ -70,7 +70,7 @@ impl Recorder {
 /// A run of these programs and nobody else.
 pub fn request(lesson: Option<String>, roles: Vec<Part>, tracer: tracer::Settings) -> Request {
     let sandbox = sandbox::Settings::default();
-    Request { lesson, roles, tracer, sandbox, live: false, scenario: None }
+    Request { lesson, roles, tracer, sandbox, wanted: Wanted::Recording, scenario: None }
 }
 
 /// Plays a run and draws its recording.
@@ -82,7 +82,11 @@ pub fn record(request: Request, drawing: &Drawing, color: ColorChoice) -> Result
         return Ok(outcome(&recording));
     }
     let mut stream = Stream { out: drawing.out()?, format: drawing.format, written: Ok(()) };
-    let request = Request { live: drawing.output.is_none(), ..request };
+    let wanted = match drawing.output {
+        Some(_) => Wanted::Events,
+        None => Wanted::EventsAtOnce,
+    };
+    let request = Request { wanted, ..request };
     let recording = play::play_before(&request, &mut stream)?;
     let Stream { out, written, .. } = stream;
     out.done(written)?;
@@ -116,10 +120,6 @@ impl Audience for Stream {
 
     fn see(&mut self, event: &Event) {
         self.write(strace::of_thread(event).as_bytes());
-    }
-
-    fn keeps(&self) -> bool {
-        false
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{Begin, Input, Part, Request, Scene, environment, play};
+use super::{Begin, Input, Part, Request, Scene, Wanted, environment, play};
 use crate::catalogue::Lesson;
 use crate::error::{Error, Result};
 use crate::event::{Reason, Recording};
@@ -207,7 +207,7 @@ impl Check {
                 ..tracer::Settings::default()
             },
             sandbox: sandbox::Settings::of_a_lesson(),
-            live: false,
+            wanted: Wanted::Recording,
             scenario: Some(Scene { plan: plan.clone(), seed: self.seed }),
         }
     }

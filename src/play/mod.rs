@@ -47,11 +47,22 @@ pub struct Request {
     pub roles: Vec<Part>,
     pub tracer: tracer::Settings,
     pub sandbox: sandbox::Settings,
-    /// Whether each event is wanted at once rather than when nobody can move.
-    pub live: bool,
+    pub wanted: Wanted,
     /// What the outside world does, if anything.
     #[serde(default)]
     pub scenario: Option<Scene>,
+}
+
+/// What of a run is wanted, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wanted {
+    /// Everything: the wire and the sockets' states too.
+    Recording,
+    /// The events alone, many at a time.
+    Events,
+    /// The events alone, each at once.
+    EventsAtOnce,
 }
 
 /// A scenario and the seed that chooses its texts.
@@ -177,11 +188,6 @@ pub trait Audience {
 
     fn see(&mut self, _event: &Event) {}
 
-    /// Whether the recording is to hold the events that were seen: a long run's fill the memory.
-    fn keeps(&self) -> bool {
-        true
-    }
-
     /// The lab has done something; told only where the order is chosen.
     fn happened(&mut self, _deed: Deed) {}
 
@@ -234,7 +240,8 @@ pub fn play_before(request: &Request, audience: &mut dyn Audience) -> Result<Rec
             Ok(Told::Isolation(found)) => recording.isolation = found,
             Ok(Told::Event(event)) => {
                 audience.see(&event);
-                if audience.keeps() {
+                // A long run's fill the memory.
+                if request.wanted == Wanted::Recording {
                     recording.events.push(*event);
                 }
             }

@@ -11,12 +11,12 @@ use crate::event::{self, End, Ending, Event, Reason, RoleEnd, Schedule, Socket};
 use crate::pattern::CallPattern;
 use crate::scenario::Icmp;
 use crate::timeline::{self, Names};
-use crate::tracer::{self, Candidate, Step, Tracer};
+use crate::tracer::{self, Candidate, Looked, Step, Tracer};
 use crate::wire::name_server::NameServer;
 use crate::{sandbox, wire};
 
 use super::stage::Stage;
-use super::{Asked, Begin, Choice, Deed, Input, Part, Request, Told, What};
+use super::{Asked, Begin, Choice, Deed, Input, Part, Request, Told, Wanted, What};
 
 /// Makes the run that is asked for on `request` and tells about it on `told`. For a process with a single thread that
 /// was started for it.
@@ -236,11 +236,11 @@ impl<'a> Run<'a> {
                     self.start_after(&event)?;
                     self.follow(&event);
                     teller.tell(&Told::Event(event));
-                    if self.request.live {
+                    if self.request.wanted == Wanted::EventsAtOnce {
                         teller.flush();
                     }
                 }
-                Step::Looked(looked) => teller.tell(&Told::Looked(looked)),
+                Step::Looked(looked) => self.tell_look(teller, looked),
                 Step::Choose => {
                     if let Some(reason) = self.ask(teller)? {
                         break reason;
@@ -276,7 +276,7 @@ impl<'a> Run<'a> {
         };
         self.tracer.look_in_quiet();
         while let Some(looked) = self.tracer.looked() {
-            teller.tell(&Told::Looked(Box::new(looked)));
+            self.tell_look(teller, Box::new(looked));
         }
         let mut stage = self.stage.take();
         let steps = stage.as_mut().map(|stage| stage.steps(&mut self.tracer)).unwrap_or_default();
@@ -289,6 +289,12 @@ impl<'a> Run<'a> {
         }
         self.complete(&mut end);
         Ok((self.tracer.sockets(), steps, end))
+    }
+
+    fn tell_look(&self, teller: &mut Teller, looked: Box<Looked>) {
+        if self.request.wanted == Wanted::Recording {
+            teller.tell(&Told::Looked(looked));
+        }
     }
 
     fn start(&mut self, place: usize) -> Result<()> {

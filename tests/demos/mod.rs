@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use socket_lab::catalogue::{Demo, Lesson};
 use socket_lab::event::Recording;
 use socket_lab::play::check::weathers;
-use socket_lab::play::{Begin, Input, Part, Request, Scene};
+use socket_lab::play::{Begin, Input, Part, Request, Scene, Wanted};
 use socket_lab::render::json;
 use socket_lab::{sandbox, tracer};
 
@@ -73,7 +73,7 @@ pub fn played(
             ..tracer::Settings::default()
         },
         sandbox: sandbox::Settings::of_a_lesson(),
-        live: false,
+        wanted: Wanted::Recording,
         scenario: lesson.demo_plan(demo).unwrap().map(|plan| Scene { plan, seed: 1 }),
     };
     let mut lab = lab

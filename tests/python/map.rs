@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use socket_lab::book::Map;
 use socket_lab::event::{Event, Recording, Value};
-use socket_lab::play::{Begin, Input, Part, Request, Scene};
+use socket_lab::play::{Begin, Input, Part, Request, Scene, Wanted};
 use socket_lab::render::{json, strace};
 use socket_lab::scenario::names::Names;
 use socket_lab::scenario::{Plan, Written};
@@ -166,7 +166,7 @@ fn played(command: &[String], names: Option<Names>, weather: Option<Weather>) ->
             ..tracer::Settings::default()
         },
         sandbox: sandbox::Settings { confine: needs_names, ..sandbox::Settings::default() },
-        live: false,
+        wanted: Wanted::Recording,
         scenario: names.map(scene),
     };
     let mut lab = demos::lab()

@@ -138,7 +138,7 @@ impl Lab {
             roles: Vec::new(),
             tracer: socket_lab::tracer::Settings::default(),
             sandbox: socket_lab::sandbox::Settings::default(),
-            live: false,
+            wanted: play::Wanted::Recording,
             scenario: None,
         });
         if !command.is_empty() {

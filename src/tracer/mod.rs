@@ -279,6 +279,8 @@ pub struct Tracer {
     woken: settle::Wakes,
     /// Nobody was resumed since all stood still.
     is_settled: bool,
+    /// How many times more the tracer sleeps where it would only give way: the machine is busy.
+    sleeps_left: u32,
     rotate: bool,
     streak: u32,
     idle_recorded: u32,
@@ -343,6 +345,7 @@ impl Tracer {
             world_may_go: false,
             woken: settle::Wakes::All,
             is_settled: false,
+            sleeps_left: 0,
             rotate: false,
             streak: 0,
             idle_recorded: 0,

@@ -5,7 +5,7 @@
 
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
@@ -34,6 +34,14 @@ pub enum Wakes {
 
 /// Looks after which the tracer sleeps between looks rather than only giving way, each time twice as often.
 const PATIENT_LOOKS: u32 = 4;
+
+/// How long a sleep between two looks is at first.
+const SHORTEST_SLEEP: Duration = Duration::from_micros(20);
+
+/// To give way for longer than this is to give way to strangers: on a busy machine each of them takes a whole slice, every
+/// time. Who sleeps instead gets the processor back when there is something to do, so that is done then, so many times.
+const LOST: Duration = Duration::from_millis(1);
+const SLEEPS: u32 = 200;
 
 impl Tracer {
     /// Returns when no thread runs. Threads that died meanwhile are told then, in a fixed order.
@@ -183,22 +191,33 @@ impl Tracer {
         }
     }
 
-    /// Gives way to the tracees; after many looks sleeps until a status comes or a moment has passed.
+    /// Gives way to the tracees; after many looks, or where others want the processor, sleeps until a status comes or a
+    /// moment has passed.
     fn pause(&mut self, looks: &mut u32, awake: Option<Key>) -> Result<()> {
         *looks += 1;
         if *looks <= PATIENT_LOOKS {
+            if self.sleeps_left > 0 {
+                self.sleeps_left -= 1;
+                await_child_signal(SHORTEST_SLEEP);
+                self.collect()?;
+                return Ok(());
+            }
             for _ in 0..1 << (*looks - 1) {
+                let began = Instant::now();
                 // SAFETY: sched_yield takes nothing and cannot fail.
                 unsafe { libc::sched_yield() };
+                if began.elapsed() > LOST {
+                    self.sleeps_left = SLEEPS;
+                }
                 // To ask for a status costs a fraction of a look at a thread.
-                if self.collect()? {
+                if self.collect()? || self.sleeps_left > 0 {
                     break;
                 }
             }
             return Ok(());
         }
         let doublings = ((*looks - PATIENT_LOOKS) / 4).min(7);
-        await_child_signal(Duration::from_micros(20 << doublings));
+        await_child_signal(SHORTEST_SLEEP * (1 << doublings));
         // Who only waits for a processor of a busy machine has not taken much meanwhile.
         if looks.is_multiple_of(8) {
             self.mind_memory();

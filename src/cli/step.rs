@@ -1,6 +1,7 @@
 //! `lab step LESSON`: client and server one call at a time, in the order that you choose.
 //!
-//! Every program starts at once and stands before its first call. Whoever is named makes that one call; what came of it
+//! Every program starts at once and stands before its first call; but one that follows another's end, as a server that is
+//! started again does, comes then. Whoever is named makes that one call; what came of it
 //! is shown as a timeline shows it. What the world does in a run (lines on stdin, peers, time) it does here when nobody
 //! else can move.
 
@@ -11,8 +12,8 @@ use clap::Args;
 
 use crate::error::Result;
 use crate::event::{Event, Reason, Recording, Schedule, Waiting};
-use crate::pattern::CallPattern;
-use crate::play::{self, Asked, Audience, Begin, Choice, Deed, What};
+use crate::pattern::{CallName, CallPattern};
+use crate::play::{self, Asked, Audience, Begin, Choice, Deed, Part, What};
 use crate::render::rows;
 use crate::render::text::Style;
 use crate::timeline::{Row, RowKind, Timeline, timeline};
@@ -59,7 +60,8 @@ impl Step {
         let usual = demo_run(&lesson, demo, parts(demo, &binary), settings)?;
         let mut chosen = usual.clone();
         chosen.tracer.schedule = Schedule::Chosen;
-        chosen.roles.iter_mut().for_each(|part| part.begin = Begin::AtOnce);
+        let free = chosen.roles.iter_mut().filter(|part| !follows_an_end(part));
+        free.for_each(|part| part.begin = Begin::AtOnce);
 
         let mut table = Table::new(self, color)?;
         table.say(&format!("{}: one call at a time, in the order that you choose\n", lesson.name));
@@ -81,6 +83,16 @@ impl Step {
     fn tells_only(&self) -> bool {
         self.drawing.format == Format::Text && self.drawing.output.is_none()
     }
+}
+
+/// Whether it starts when another program has ended.
+fn follows_an_end(part: &Part) -> bool {
+    let Begin::After(pattern) = &part.begin else { return false };
+    let ends = |pattern: CallPattern| match pattern.call {
+        CallName::Exact(name) => name == "exit" || name == "killed",
+        _ => false,
+    };
+    pattern.parse().is_ok_and(ends)
 }
 
 /// Where it is told and asked.

@@ -279,8 +279,7 @@ pub struct Tracer {
     woken: settle::Wakes,
     /// Nobody was resumed since all stood still.
     is_settled: bool,
-    /// How many times more the tracer sleeps where it would only give way: the machine is busy.
-    sleeps_left: u32,
+    crowd: settle::Crowd,
     rotate: bool,
     streak: u32,
     idle_recorded: u32,
@@ -345,7 +344,7 @@ impl Tracer {
             world_may_go: false,
             woken: settle::Wakes::All,
             is_settled: false,
-            sleeps_left: 0,
+            crowd: settle::Crowd::default(),
             rotate: false,
             streak: 0,
             idle_recorded: 0,

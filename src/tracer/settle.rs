@@ -38,10 +38,37 @@ const PATIENT_LOOKS: u32 = 4;
 /// How long a sleep between two looks is at first.
 const SHORTEST_SLEEP: Duration = Duration::from_micros(20);
 
-/// To give way for longer than this is to give way to strangers: on a busy machine each of them takes a whole slice, every
-/// time. Who sleeps instead gets the processor back when there is something to do, so that is done then, so many times.
-const LOST: Duration = Duration::from_millis(1);
-const SLEEPS: u32 = 200;
+/// Whether others want the processor. To give way to them costs a whole slice of each, every time; who sleeps instead gets it
+/// back when there is something to do.
+#[derive(Default)]
+pub struct Crowd {
+    /// How many times more to sleep before it is tried to give way again.
+    sleeps: u32,
+    /// How many times it will be if that is dear again: a program that computes for a moment looks like a crowd once.
+    next: u32,
+}
+
+impl Crowd {
+    const DEAR: Duration = Duration::from_millis(1);
+    const FEWEST: u32 = 8;
+    const MOST: u32 = 256;
+
+    fn is_to_sleep(&mut self) -> bool {
+        let sleeps = self.sleeps > 0;
+        self.sleeps = self.sleeps.saturating_sub(1);
+        sleeps
+    }
+
+    /// To give way has taken so long; says whether that is too long.
+    fn has_cost(&mut self, time: Duration) -> bool {
+        let is_dear = time > Crowd::DEAR;
+        if is_dear {
+            self.sleeps = self.next.max(Crowd::FEWEST);
+        }
+        self.next = if is_dear { (self.sleeps * 2).min(Crowd::MOST) } else { 0 };
+        is_dear
+    }
+}
 
 impl Tracer {
     /// Returns when no thread runs. Threads that died meanwhile are told then, in a fixed order.
@@ -196,8 +223,7 @@ impl Tracer {
     fn pause(&mut self, looks: &mut u32, awake: Option<Key>) -> Result<()> {
         *looks += 1;
         if *looks <= PATIENT_LOOKS {
-            if self.sleeps_left > 0 {
-                self.sleeps_left -= 1;
+            if self.crowd.is_to_sleep() {
                 await_child_signal(SHORTEST_SLEEP);
                 self.collect()?;
                 return Ok(());
@@ -206,11 +232,9 @@ impl Tracer {
                 let began = Instant::now();
                 // SAFETY: sched_yield takes nothing and cannot fail.
                 unsafe { libc::sched_yield() };
-                if began.elapsed() > LOST {
-                    self.sleeps_left = SLEEPS;
-                }
+                let lost = self.crowd.has_cost(began.elapsed());
                 // To ask for a status costs a fraction of a look at a thread.
-                if self.collect()? || self.sleeps_left > 0 {
+                if self.collect()? || lost {
                     break;
                 }
             }

@@ -65,7 +65,7 @@ impl Crowd {
         if is_dear {
             self.sleeps = self.next.max(Crowd::FEWEST);
         }
-        self.next = if is_dear { (self.sleeps * 2).min(Crowd::MOST) } else { 0 };
+        self.next = if is_dear { (self.sleeps * 2).min(Crowd::MOST) } else { self.next / 2 };
         is_dear
     }
 }

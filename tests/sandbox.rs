@@ -465,6 +465,19 @@ fn a_worker_started_with_sigchld_ignored_still_learns_how_the_recorder_ended() {
 }
 
 #[test]
+fn a_worker_started_with_sigchld_ignored_is_shut_in_like_any_other() {
+    let _turn = turn();
+    if !there_are_pid_namespaces() {
+        return;
+    }
+    fn ignore_children() {
+        // SAFETY: sets no handler of ours.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+    }
+    assert_eq!(isolation_of(ignore_children), isolation_of(nothing));
+}
+
+#[test]
 fn only_one_run_has_the_machine() {
     let _turn = turn();
     let held = sandbox::lock_machine().unwrap();

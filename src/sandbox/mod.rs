@@ -132,12 +132,15 @@ impl Entered {
 /// For a process with a single thread and before it has done anything else; its pid namespace holds for the
 /// children that it forks from now on. Its user and group ids stay what they were, and an ordinary user's
 /// programs have no more rights inside than outside (execve(2) drops them). From here on
-/// this process dies with *the thread* that started it: prctl(2), PR_SET_PDEATHSIG.
+/// this process dies with *the thread* that started it: prctl(2), PR_SET_PDEATHSIG. And SIGCHLD is as by default: an inherited
+/// SIG_IGN would swallow the wait statuses that scouts are asked by, and that a tracer lives on.
 ///
 /// Fails if there are more threads, or if [`Settings::parent`] has already gone; never because
 /// something is refused.
 pub fn enter(want: &Settings) -> Result<Entered> {
     trial::die_with_parent();
+    // SAFETY: sets a default action; no handler of ours is involved.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
     if want.parent.is_some_and(|parent| parent != nix::unistd::getppid().as_raw()) {
         return Err(Error::Worker { why: "the lab that started it has gone".into() });
     }
@@ -161,12 +164,9 @@ pub fn enter(want: &Settings) -> Result<Entered> {
 ///
 /// The parent becomes a stub, which waits for the child, passes SIGINT, SIGTERM and SIGHUP on to
 /// it and ends as it ends: with its status, or by the same signal. The child dies with the stub.
-/// It starts with the signal mask of the caller, and with SIGCHLD as by default (an inherited SIG_IGN would
-/// swallow the wait statuses that a tracer lives on).
+/// It starts with the signal mask of the caller.
 pub fn fork_init(entered: &Entered) -> Result<()> {
     let failed = |errno| Error::System { doing: "start the recorder".into(), errno };
-    // SAFETY: sets a default action; no handler of ours is involved.
-    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
     let (alive, held) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
     let watched = Watched::block();
     if !entered.has_processes() {

@@ -2,7 +2,7 @@
 //! linker would do then, at every start, the linker does here as much as it can.
 
 fn main() {
-    // At a fixed address nothing is left to relocate: 17,000 pointers, on pages that every fork would copy.
+    // At a fixed address nothing is left to relocate: thousands of pointers, on pages that every fork would copy.
     println!("cargo::rustc-link-arg-bins=-no-pie");
     // A function of the C library is looked up when it is called first, if ever.
     println!("cargo::rustc-link-arg-bins=-Wl,-z,lazy");

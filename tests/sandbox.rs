@@ -455,8 +455,7 @@ fn a_recorder_that_is_deaf_to_signals_is_killed() {
 fn a_worker_started_with_sigchld_ignored_still_learns_how_the_recorder_ended() {
     let _turn = turn();
     let worker = fork(|_| {
-        // SAFETY: sets no handler of ours.
-        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+        ignore_children();
         fork_init(&enter(&Settings::default()).unwrap()).unwrap();
         // SAFETY: ends this process.
         unsafe { libc::_exit(7) }
@@ -469,10 +468,6 @@ fn a_worker_started_with_sigchld_ignored_is_shut_in_like_any_other() {
     let _turn = turn();
     if !there_are_pid_namespaces() {
         return;
-    }
-    fn ignore_children() {
-        // SAFETY: sets no handler of ours.
-        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
     }
     assert_eq!(isolation_of(ignore_children), isolation_of(nothing));
 }
@@ -608,6 +603,11 @@ fn isolation_of(user: fn()) -> String {
 }
 
 fn nothing() {}
+
+fn ignore_children() {
+    // SAFETY: sets no handler of ours.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+}
 
 /// Gives up root, and every right with it; does nothing for who has none.
 fn become_nobody() {

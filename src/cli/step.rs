@@ -1,9 +1,8 @@
 //! `lab step LESSON`: client and server one call at a time, in the order that you choose.
 //!
 //! Every program starts at once and stands before its first call; but one that follows another's end, as a server that is
-//! started again does, comes then. Whoever is named makes that one call; what came of it
-//! is shown as a timeline shows it. What the world does in a run (lines on stdin, peers, time) it does here when nobody
-//! else can move.
+//! started again does, comes then. Whoever is named makes that one call; what came of it is shown as a timeline shows it.
+//! What the world does in a run (lines on stdin, peers, time) it does here when nobody else can move.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::os::fd::BorrowedFd;
@@ -60,8 +59,9 @@ impl Step {
         let usual = demo_run(&lesson, demo, parts(demo, &binary), settings)?;
         let mut chosen = usual.clone();
         chosen.tracer.schedule = Schedule::Chosen;
-        let free = chosen.roles.iter_mut().filter(|part| !follows_an_end(part));
-        free.for_each(|part| part.begin = Begin::AtOnce);
+        for part in chosen.roles.iter_mut().filter(|part| !follows_an_end(part)) {
+            part.begin = Begin::AtOnce;
+        }
 
         let mut table = Table::new(self, color)?;
         table.say(&format!("{}: one call at a time, in the order that you choose\n", lesson.name));
@@ -88,11 +88,13 @@ impl Step {
 /// Whether it starts when another program has ended.
 fn follows_an_end(part: &Part) -> bool {
     let Begin::After(pattern) = &part.begin else { return false };
-    let ends = |pattern: CallPattern| match pattern.call {
-        CallName::Exact(name) => name == "exit" || name == "killed",
-        _ => false,
-    };
-    pattern.parse().is_ok_and(ends)
+    let pattern = pattern.parse::<CallPattern>();
+    pattern.is_ok_and(|it| matches!(&it.call, CallName::Exact(name) if is_end(name)))
+}
+
+/// Whether an event of this name is the end of a program.
+fn is_end(call: &str) -> bool {
+    matches!(call, "exit" | "exit_group" | "killed")
 }
 
 /// Where it is told and asked.
@@ -260,8 +262,7 @@ fn with_what_is_under_way(so_far: &Recording, asked: &Asked) -> (Recording, u64)
 /// The roles whose program has ended.
 fn ended(so_far: &Recording) -> HashSet<String> {
     let ends = |event: &&Event| {
-        let is_end = matches!(event.call.as_ref(), "exit" | "exit_group" | "killed");
-        is_end && event.process == 1 && (event.thread == 1 || event.syscall != "exit")
+        is_end(&event.call) && event.process == 1 && (event.thread == 1 || event.syscall != "exit")
     };
     so_far.events.iter().filter(ends).map(|event| event.role.clone()).collect()
 }

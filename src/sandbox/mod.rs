@@ -378,15 +378,12 @@ impl Found {
 /// further, which holds its namespaces until it is dropped.
 fn send_scouts(wanted: CloneFlags) -> (Option<Trial>, Found) {
     let with_user = wanted | CloneFlags::CLONE_NEWUSER;
-    let rules = rules_the_machine();
+    let first = if rules_the_machine() { wanted } else { with_user };
     if let Some(errno) = refused_whatever_is_asked() {
-        return (None, Found::nothing_of(if rules { wanted } else { with_user }, errno));
+        return (None, Found::nothing_of(first, errno));
     }
-    if !rules {
-        return send_scout(with_user);
-    }
-    let (scout, found) = send_scout(wanted);
-    if found.granted() == wanted {
+    let (scout, found) = send_scout(first);
+    if first == with_user || found.granted() == wanted {
         return (scout, found);
     }
     let (other, with) = send_scout(with_user);

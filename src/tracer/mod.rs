@@ -279,6 +279,7 @@ pub struct Tracer {
     woken: settle::Wakes,
     /// Nobody was resumed since all stood still.
     is_settled: bool,
+    /// Whether strangers want the processor, too.
     crowd: settle::Crowd,
     rotate: bool,
     streak: u32,

@@ -421,22 +421,18 @@ fn child_signal() -> libc::sigset_t {
     }
 }
 
-/// Sleeps until a child's status may have changed, a signal comes, or `at_most` has passed; says whether it
-/// was not for the time.
-pub fn await_child_signal(at_most: Duration) -> bool {
-    signal_stops(true);
-    let came = stop::has_pending_stop_of_any() || await_pending_signal(at_most);
-    signal_stops(false);
-    came
-}
-
-fn await_pending_signal(at_most: Duration) -> bool {
+/// Sleeps until a child's status may have changed, a signal comes, or `at_most` has passed.
+pub fn await_child_signal(at_most: Duration) {
     let set = child_signal();
     let time = libc::timespec {
         tv_sec: at_most.as_secs() as libc::time_t,
         tv_nsec: libc::c_long::from(at_most.subsec_nanos() as i32),
     };
-    // SAFETY: both are read only; no siginfo is wanted.
-    let found = unsafe { libc::sigtimedwait(&set, std::ptr::null_mut(), &time) };
-    found >= 0 || Errno::last() != Errno::EAGAIN
+    signal_stops(true);
+    // A stop from before sent none.
+    if !stop::has_pending_stop_of_any() {
+        // SAFETY: both are read only; no siginfo is wanted.
+        unsafe { libc::sigtimedwait(&set, std::ptr::null_mut(), &time) };
+    }
+    signal_stops(false);
 }

@@ -221,8 +221,9 @@ fn no_line_is_wider_than_the_terminal() {
             for line in said.lines() {
                 let line = line.trim_end();
                 let unbreakable = !line.trim_start().contains(' ');
+                let is_cargos = line.trim_start().starts_with("Compiling ");
                 let fits = line.width() <= usize::from(columns);
-                assert!(fits || unbreakable, "{used:?} at {columns} columns: {line}");
+                assert!(fits || unbreakable || is_cargos, "{used:?} at {columns} columns: {line}");
             }
         }
     }

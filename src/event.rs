@@ -701,7 +701,7 @@ pub struct Frame {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// As in [`SocketState`], and so are the queues.
-    pub state: String,
+    pub state: Cow<'static, str>,
     pub receive_queue: u32,
     pub send_queue: u32,
 }
@@ -719,7 +719,7 @@ pub struct SocketState {
     pub protocol: Cow<'static, str>,
     /// As RFC 9293 names it: `LISTEN`, `ESTABLISHED`, `FIN-WAIT-2`, `CLOSE-WAIT` …; `CLOSED` once it is gone. Of
     /// UDP `ESTABLISHED` if it is connected, else `UNCONN`, as ss(8) has it.
-    pub state: String,
+    pub state: Cow<'static, str>,
     pub local: SockAddr,
     pub remote: SockAddr,
     /// Bytes that wait to be read; for a listener, connections that wait to be accepted.

@@ -110,7 +110,7 @@ fn table(recording: &Recording, seq: u64) -> BTreeSet<Line> {
     let there = sockets.iter().filter(|it| it.protocol == "tcp" && it.state != "CLOSED");
     let port = |addr: &socket_lab::event::SockAddr| addr.port().unwrap_or(0);
     there
-        .map(|it| (port(&it.local), port(&it.remote), it.state.clone(), it.receive_queue))
+        .map(|it| (port(&it.local), port(&it.remote), it.state.to_string(), it.receive_queue))
         .collect()
 }
 

@@ -120,7 +120,7 @@ mod tests {
     use crate::timeline::sample::Sample;
     use crate::timeline::timeline;
 
-    fn state(socket: Option<u32>, state: &str, local: u16, remote: u16) -> SocketState {
+    fn state(socket: Option<u32>, state: &'static str, local: u16, remote: u16) -> SocketState {
         let addr = |port: u16| SockAddr::Inet {
             ip: if port == 0 { [0, 0, 0, 0] } else { [127, 0, 0, 1] }.into(),
             port,

@@ -128,7 +128,7 @@ fn judge(
             }
             for state in found {
                 let name = state.socket.and_then(|id| timeline.names.of(id)).unwrap_or(object);
-                if !states.contains(&state.state) {
+                if !states.iter().any(|it| *it == state.state) {
                     return Err(format!("{name} was {}", state.state));
                 }
                 let length = match queue {

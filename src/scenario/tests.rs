@@ -366,7 +366,7 @@ fn checked(kind: &str, text: &str, step: usize) -> Result<Plan, (Place, Error)> 
 fn found(kind: &str, text: &str) -> Option<String> {
     let plan = checked(kind, text, 1).unwrap();
     let mut recording = sample::one_shot();
-    let socket = |id, state: &str, receive_queue| SocketState {
+    let socket = |id, state: &'static str, receive_queue| SocketState {
         orphan: false,
         protocol: "tcp".into(),
         socket: Some(SocketId(id)),

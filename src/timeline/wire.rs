@@ -560,7 +560,7 @@ impl<'a> Ends<'a> {
             object.or_else(listener).and_then(|id| Some(self.recording.socket(id)?.role.clone()));
         let name = object.and_then(|id| speaker.names.of(id)).map(str::to_owned);
         // Whoever closes an established connection ends that state: one that nobody has was never accepted.
-        let holder = match state.state.as_str() {
+        let holder = match state.state.as_ref() {
             _ if !state.orphan => Holder::Process,
             "ESTABLISHED" | "CLOSE-WAIT" | "SYN-RECEIVED" => Holder::Queue,
             _ => Holder::Kernel,
@@ -571,7 +571,7 @@ impl<'a> Ends<'a> {
             name: name.unwrap_or_else(|| speaker.masks.endpoint(&state.remote)),
             holder,
             protocol: state.protocol.to_string(),
-            state: state.state.clone(),
+            state: state.state.to_string(),
             local: speaker.masks.endpoint(&state.local),
             remote: speaker.masks.endpoint(&state.remote),
             receive_queue: state.receive_queue,

@@ -133,7 +133,7 @@ impl Tracer {
         // Looks, not time, as in `await_acknowledgement`.
         const LOOKS: u32 = 1000;
         let is_passing = |state: &SocketState| {
-            matches!(state.state.as_str(), "FIN-WAIT-1" | "CLOSING" | "LAST-ACK" | "SYN-RECEIVED")
+            matches!(state.state.as_ref(), "FIN-WAIT-1" | "CLOSING" | "LAST-ACK" | "SYN-RECEIVED")
         };
         for _ in 0..LOOKS {
             if settle::was_interrupted() || !self.states().iter().any(is_passing) {

@@ -522,7 +522,7 @@ mod tests {
             let ours = waiting.local_addr().unwrap().to_string();
             let queued = states.iter().find(|(_, state)| state.remote.to_string() == ours).unwrap();
             assert_eq!(
-                (queued.0, queued.1.state.as_str()),
+                (queued.0, queued.1.state.as_ref()),
                 (0, "ESTABLISHED"),
                 "nobody owns it yet"
             );

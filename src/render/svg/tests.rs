@@ -107,7 +107,7 @@ fn at(port: u16) -> SockAddr {
 }
 
 /// A look after the last event: the sockets as they stand there, each with its state and the ports of both ends.
-fn look(s: &mut Sample, who: (&str, u32, u32), sockets: &[(u32, &str, u16, u16)]) {
+fn look(s: &mut Sample, who: (&str, u32, u32), sockets: &[(u32, &'static str, u16, u16)]) {
     let after = s.last();
     let cause = Cause { after, role: Some(who.0.into()), thread: who.2, waiting: false };
     let sockets = sockets.iter().map(|(id, state, local, remote)| SocketState {

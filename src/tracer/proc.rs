@@ -202,18 +202,21 @@ pub fn resident(pid: i32) -> u64 {
 ///
 /// The twelfth column of /proc/net/softnet_stat holds the length of a processor's queue: delivery can be left to
 /// ksoftirqd under load, and a sleeping reader is only blocked once what was sent to it has arrived.
-pub struct Backlog(Option<File>);
+pub struct Backlog {
+    file: Option<File>,
+    /// Room for what it says: a line of some 140 bytes for each processor.
+    room: Vec<u8>,
+}
 
 impl Backlog {
     pub fn open() -> Backlog {
-        Backlog(File::open("/proc/net/softnet_stat").ok())
+        Backlog { file: File::open("/proc/net/softnet_stat").ok(), room: vec![0; 64 * 1024] }
     }
 
     /// Whether a packet is still under way. False where the kernel does not tell (before 5.10).
-    pub fn is_busy(&self) -> bool {
+    pub fn is_busy(&mut self) -> bool {
         const BACKLOG_COLUMN: usize = 11;
-        let mut buf = [0u8; 16 * 1024];
-        let text = read_at_start(&self.0, &mut buf);
+        let text = read_at_start(&self.file, &mut self.room);
         text.split(|&byte| byte == b'\n').any(|line| {
             let column = line.split(|&byte| byte == b' ').nth(BACKLOG_COLUMN);
             column.is_some_and(|digits| digits.iter().any(|&digit| digit != b'0'))

@@ -94,6 +94,8 @@ pub trait Kernel {
     /// Every TCP and UDP socket of this network, with its inode: 0 where no process owns it any more, or not yet.
     /// `changed`: which of them may stand otherwise than at the last time; the others are not looked at again.
     fn states(&mut self, changed: &Changed) -> Vec<(u64, SocketState)>;
+    /// How many frames have gone over the wire so far; `None` where that is not known.
+    fn frames(&mut self) -> Option<u64>;
     /// What has gone over the wire since the last time; nothing where it is not read.
     fn captured(&mut self) -> Captured;
 }
@@ -291,6 +293,8 @@ pub struct Tracer {
     /// The moment of virtual time at which something moved last.
     moved_at: u64,
     backlog: proc::Backlog,
+    /// How many frames had left when nothing was under way.
+    arrived: Option<u64>,
     stop: Option<Reason>,
 
     seq: u64,
@@ -354,6 +358,7 @@ impl Tracer {
             has_fired: false,
             moved_at: 0,
             backlog: proc::Backlog::open(),
+            arrived: None,
             stop: None,
             seq: 0,
             printed: 0,

@@ -95,11 +95,15 @@ impl Tracer {
             // All sleep or stand, so no packet is sent any more; wait until those under way have
             // arrived, and look again at whom they woke.
             if matches!(self.woken, Wakes::Senders | Wakes::Descriptors | Wakes::All) {
-                if self.backlog.is_busy() {
+                // To count what has left costs a tenth of a look at the queues.
+                let frames = self.kernel.frames();
+                let has_sent = frames.is_none() || frames != self.arrived;
+                if has_sent && self.backlog.is_busy() {
                     self.pause(&mut looks, None)?;
                     continue;
                 }
-                if self.first_awake().is_some() {
+                self.arrived = frames;
+                if (has_sent || self.several_are_in_calls()) && self.first_awake().is_some() {
                     continue;
                 }
             }
@@ -112,6 +116,11 @@ impl Tracer {
         self.woken = Wakes::Nobody;
         self.is_settled = true;
         Ok(())
+    }
+
+    /// Whether several threads are in a call: while one of them is looked at, another may wake a third.
+    fn several_are_in_calls(&self) -> bool {
+        self.threads.values().filter(|thread| thread.held.is_none()).nth(1).is_some()
     }
 
     /// Whether the thread that was chosen last has neither stopped nor been seen asleep since.

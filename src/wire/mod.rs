@@ -118,6 +118,10 @@ impl Kernel for Sockets {
         }
     }
 
+    fn frames(&mut self) -> Option<u64> {
+        self.capture.as_mut().and_then(Capture::left)
+    }
+
     fn captured(&mut self) -> Captured {
         let Some(capture) = &mut self.capture else { return Captured::default() };
         let captured = capture.take();

@@ -5,12 +5,10 @@
 //! nobody owns yet, since they wait in a listener's queue.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::IoSliceMut;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, MultiHeaders, recvmmsg};
 
 use crate::event::{SockAddr, SocketState};
 use crate::tracer::Changed;
@@ -45,10 +43,7 @@ impl Diag {
         self.send(&message(flags, request))?;
         let mut buf = vec![0u8; 32 * 1024];
         loop {
-            let fd = self.0.as_raw_fd();
-            // SAFETY: the kernel writes at most `buf.len()` bytes into `buf`.
-            let got = unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), 0) };
-            let packet = &buf[..Errno::result(got)? as usize];
+            let packet = self.receive(&mut buf, 0)?;
             if read_messages(packet, &mut take)? || flags == 0 {
                 return Ok(());
             }
@@ -64,24 +59,24 @@ impl Diag {
     ) -> Result<Vec<Option<T>>, Errno> {
         let messages: Vec<Vec<u8>> = requests.iter().map(|it| message(0, it)).collect();
         self.send(&messages.concat())?;
-        let mut room = vec![[0u8; 1024]; requests.len()];
         let mut answers = Vec::with_capacity(requests.len());
-        while answers.len() < requests.len() {
-            let mut headers = MultiHeaders::<()>::preallocate(requests.len(), None);
-            let mut parts: Vec<_> = room.iter_mut().map(|it| [IoSliceMut::new(it)]).collect();
-            let parts = parts.iter_mut().skip(answers.len());
-            let found =
-                recvmmsg(self.0.as_raw_fd(), &mut headers, parts, MsgFlags::MSG_DONTWAIT, None)?;
-            for packet in found {
-                let mut answer = None;
-                // ENOENT, or why else there is no answer: the next ones come all the same.
-                if let Some(packet) = packet.iovs().next() {
-                    let _ = read_messages(packet, &mut |message| answer = read(message));
-                }
-                answers.push(answer);
-            }
+        for _ in requests {
+            let mut room = [0u8; 1024];
+            let packet = self.receive(&mut room, libc::MSG_DONTWAIT)?;
+            let mut answer = None;
+            // ENOENT, or why else there is no answer: the next ones come all the same.
+            let _ = read_messages(packet, &mut |message| answer = read(message));
+            answers.push(answer);
         }
         Ok(answers)
+    }
+
+    /// One packet of messages.
+    fn receive<'a>(&self, buf: &'a mut [u8], flags: i32) -> Result<&'a [u8], Errno> {
+        let fd = self.0.as_raw_fd();
+        // SAFETY: the kernel writes at most `buf.len()` bytes into `buf`.
+        let got = unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), flags) };
+        Ok(&buf[..Errno::result(got)? as usize])
     }
 
     fn send(&self, messages: &[u8]) -> Result<(), Errno> {

@@ -63,7 +63,7 @@ use launch::{Program, Setup, Streams};
 use limits::Limits;
 use locate::Locator;
 use place::Processors;
-use stop::{Gone, Stopped};
+use stop::Stopped;
 use tracees::{Held, Key, Process, Role, Thread};
 use turn::{Asking, Turn};
 use weather::{Faults, Weather};
@@ -469,7 +469,7 @@ impl Tracer {
     /// Lets the chosen thread go on from its stop.
     fn act(&mut self, key: Key) {
         self.current = Some(key);
-        self.is_settled = false;
+        let was_settled = std::mem::take(&mut self.is_settled);
         let Some(held) = self.threads.get_mut(&key).and_then(|thread| thread.held.take()) else {
             return;
         };
@@ -485,9 +485,10 @@ impl Tracer {
             Held::Return(stopped) => self.leave(key, stopped),
             Held::Signal(stopped, signal) => self.deliver(key, stopped, signal),
         };
-        if let (Err(Gone), Some(thread)) = (done, self.threads.get_mut(&key)) {
-            thread.dying = true;
-        }
+        let Some(thread) = self.threads.get_mut(&key) else { return };
+        thread.dying |= done.is_err();
+        // It stands again where it stood: its event is told before it goes on.
+        self.is_settled = was_settled && thread.held.is_some();
     }
 
     /// The sockets and other descriptions that events have spoken of so far.

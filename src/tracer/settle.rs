@@ -131,12 +131,16 @@ impl Tracer {
         })
     }
 
-    /// Whether only the thread that had the turn can have moved, and stands again: it ran from one call to the next, and
-    /// nobody is woken by that.
+    /// Whether there can be no other status: the thread that had the turn stands again after it ran from one call to the
+    /// next, and nobody is woken by that; or everybody stands.
     fn nobody_else_moved(&self) -> bool {
         let thread = self.current.and_then(|key| self.threads.get(&key));
         let stands = thread.is_some_and(|it| matches!(it.held, Some(Held::Entry(..))));
-        stands && self.woken == Wakes::Nobody && self.dead.is_empty() && self.unclaimed.is_empty()
+        let is_alone = stands && self.woken == Wakes::Nobody;
+        // A signal of the programs' own may end who stands.
+        let all_stand =
+            || self.woken != Wakes::All && self.threads.values().all(|it| it.held.is_some());
+        (is_alone || all_stand()) && self.dead.is_empty() && self.unclaimed.is_empty()
     }
 
     /// Takes in every status that has come; says whether there was one.

@@ -215,15 +215,15 @@ fn no_line_is_wider_than_the_terminal() {
     for used in uses(material.path()).iter().filter(|used| !for_programs(used)) {
         for columns in [80, 40] {
             let mut lab = lab(&borrowed(used), root());
-            lab.env("TERM", "dumb");
+            // How wide cargo's own lines are is its affair.
+            lab.env("TERM", "dumb").env("CARGO_TERM_QUIET", "true");
             let said = on_terminal(lab, columns);
             assert!(!said.contains("panicked"), "{used:?}: {said}");
             for line in said.lines() {
                 let line = line.trim_end();
                 let unbreakable = !line.trim_start().contains(' ');
-                let is_cargos = line.trim_start().starts_with("Compiling ");
                 let fits = line.width() <= usize::from(columns);
-                assert!(fits || unbreakable || is_cargos, "{used:?} at {columns} columns: {line}");
+                assert!(fits || unbreakable, "{used:?} at {columns} columns: {line}");
             }
         }
     }

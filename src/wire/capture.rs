@@ -57,16 +57,11 @@ impl Capture {
     /// How many frames have left since it was opened; `None` where the kernel does not tell. To ask costs a tenth of what it
     /// costs to look for one.
     pub fn left(&mut self) -> Option<u64> {
-        // packet(7): tp_packets, tp_drops; what was dropped is counted with the others, and all from the last question on.
-        let mut counts = [0u32; 2];
-        let mut length = size_of_val(&counts) as libc::socklen_t;
-        let (level, name) = (libc::SOL_PACKET, libc::PACKET_STATISTICS);
-        let room = counts.as_mut_ptr().cast();
-        // SAFETY: the kernel writes at most `length` bytes into `counts`.
-        let done =
-            unsafe { libc::getsockopt(self.socket.as_raw_fd(), level, name, room, &mut length) };
-        self.left += u64::from(counts[0]);
-        (done == 0).then_some(self.left)
+        // packet(7): what was dropped is counted with the others, and all from the last question on.
+        let counts = super::option(&self.socket, libc::SOL_PACKET, libc::PACKET_STATISTICS);
+        let [packets, _drops] = counts?;
+        self.left += u64::from(packets as u32);
+        Some(self.left)
     }
 
     /// What has left since the last time.

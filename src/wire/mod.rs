@@ -69,7 +69,7 @@ impl Kernel for Sockets {
 
     fn kind(&self, pid: i32, fd: i32) -> Option<(i32, i32, i32)> {
         let socket = duplicate(pid, fd).ok()?;
-        let ask = |name: i32| option(&socket, name);
+        let ask = |name: i32| option(&socket, libc::SOL_SOCKET, name).map(|[value]| value);
         Some((ask(libc::SO_DOMAIN)?, ask(libc::SO_TYPE)?, ask(libc::SO_PROTOCOL)?))
     }
 
@@ -176,19 +176,13 @@ fn address(socket: &OwnedFd, ask: AskName) -> Option<SockAddr> {
     decode::sockaddr(bytes.get(..length as usize)?)
 }
 
-fn option(socket: &OwnedFd, name: i32) -> Option<i32> {
-    let mut value = 0i32;
-    let mut length = size_of::<i32>() as libc::socklen_t;
+/// The words of an option's value: getsockopt(2). `None` where the kernel refuses it.
+fn option<const N: usize>(socket: &OwnedFd, level: i32, name: i32) -> Option<[i32; N]> {
+    let mut value = [0i32; N];
+    let mut length = size_of_val(&value) as libc::socklen_t;
+    let room = value.as_mut_ptr().cast();
     // SAFETY: the kernel writes at most `length` bytes into `value`.
-    let done = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            name,
-            (&raw mut value).cast(),
-            &mut length,
-        )
-    };
+    let done = unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, room, &mut length) };
     (done == 0).then_some(value)
 }
 

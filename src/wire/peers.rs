@@ -885,7 +885,7 @@ fn connected(fd: &OwnedFd) -> Option<Result<(), Errno>> {
     if unsafe { libc::poll(&mut writable, 1, 0) } != 1 {
         return None;
     }
-    Some(match super::option(fd, libc::SO_ERROR) {
+    Some(match super::option(fd, libc::SOL_SOCKET, libc::SO_ERROR).map(|[errno]| errno) {
         Some(0) | None => Ok(()),
         Some(errno) => Err(Errno::from_raw(errno)),
     })

@@ -204,18 +204,20 @@ pub fn resident(pid: i32) -> u64 {
 /// ksoftirqd under load, and a sleeping reader is only blocked once what was sent to it has arrived.
 pub struct Backlog {
     file: Option<File>,
-    /// Room for what it says: a line of some 140 bytes for each processor.
+    /// Room for what it says, once it is asked.
     room: Vec<u8>,
 }
 
 impl Backlog {
     pub fn open() -> Backlog {
-        Backlog { file: File::open("/proc/net/softnet_stat").ok(), room: vec![0; 64 * 1024] }
+        Backlog { file: File::open("/proc/net/softnet_stat").ok(), room: Vec::new() }
     }
 
     /// Whether a packet is still under way. False where the kernel does not tell (before 5.10).
     pub fn is_busy(&mut self) -> bool {
         const BACKLOG_COLUMN: usize = 11;
+        // A line of some 140 bytes for each processor.
+        self.room.resize(64 * 1024, 0);
         let text = read_at_start(&self.file, &mut self.room);
         text.split(|&byte| byte == b'\n').any(|line| {
             let column = line.split(|&byte| byte == b' ').nth(BACKLOG_COLUMN);

@@ -133,7 +133,7 @@ impl Tracer {
 
     /// Whether there can be no other status: the thread that had the turn stands again after it ran from one call to the
     /// next, and nobody is woken by that; or everybody stands.
-    fn nobody_else_moved(&self) -> bool {
+    fn has_every_status(&self) -> bool {
         let thread = self.current.and_then(|key| self.threads.get(&key));
         let stands = thread.is_some_and(|it| matches!(it.held, Some(Held::Entry(..))));
         let is_alone = stands && self.woken == Wakes::Nobody;
@@ -151,7 +151,7 @@ impl Tracer {
                 Ok(Some((tid, status))) => {
                     any = true;
                     self.on_status(tid, status);
-                    if self.nobody_else_moved() {
+                    if self.has_every_status() {
                         return Ok(true);
                     }
                 }
